@@ -1,0 +1,23 @@
+"""The command line: the ordered list of commands, each in a file of its own that is imported only when it runs."""
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """One command of `hoplon`: its name, where its function is (`module:attribute`), and the line in `--help`."""
+
+    name: str
+    target: str
+    help: str
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("version", "hoplon.cli.version:version", "Show the versions of Hoplon's halves."),
+)
+
+
+def main() -> None:
+    """The entry point of the `hoplon` command."""
+    from hoplon.cli.group import run
+
+    run(COMMANDS)

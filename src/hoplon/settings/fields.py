@@ -1,0 +1,125 @@
+"""Every process setting with its default, its bounds and one sentence: the source of docs/settings.md and the checks.
+
+A setting says how the processes run (addresses, files, sizes). What is allowed in traffic is policy, never a setting.
+"""
+
+import ipaddress
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+DEFAULT_STATE = Path("./hoplon-state")
+_ADDRESS = re.compile(r"(?P<tls>https://)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\[\]:/\s]+):(?P<port>\d{1,5})")
+
+
+def _split(value: object) -> object:
+    """A list may be given as one comma-separated string, as in an environment variable."""
+    return [item.strip() for item in value.split(",") if item.strip()] if isinstance(value, str) else value
+
+
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TlsSettings(_Section):
+    """The certificate of the `https://` listeners."""
+
+    certificate: Path | None = Field(default=None, description="PEM file: the chain that `https://` listeners show.")
+    key: Path | None = Field(default=None, description="PEM file: private key of that certificate.")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.certificate is None) != (self.key is None):
+            missing = "key" if self.key is None else "certificate"
+            raise ValueError(f"a certificate needs its key and a key its certificate; `{missing}` is missing")
+        return self
+
+
+class RecordsSettings(_Section):
+    """How the gateway writes traffic records, and how long they stay."""
+
+    flush_seconds: float = Field(default=1.0, gt=0, le=60, description="A crash loses at most this much of records.")
+    rotate_seconds: float = Field(default=300.0, ge=1, description="A segment is closed after this time …")
+    rotate_bytes: int = Field(default=64 * 1024**2, ge=64 * 1024, description="… or at this size.")
+    queue: int = Field(
+        default=65536, ge=16, le=2**24, description="Records that may wait; more are dropped and counted."
+    )
+    retention_seconds: float = Field(default=7 * 86400.0, ge=60, description="Records older than this are deleted.")
+    retention_bytes: int = Field(
+        default=10 * 1024**3, ge=1024**2, description="Beyond this size the oldest are deleted."
+    )
+
+
+class Settings(_Section):
+    """All process settings, checked."""
+
+    state: Path = Field(default=DEFAULT_STATE, description="The state directory.")
+    upstream: str | None = Field(
+        default=None,
+        description="The API behind Hoplon. Only creates the first zone; policy has it afterwards.",
+    )
+    listen: CommaList = Field(
+        default=("127.0.0.1:8080",),
+        min_length=1,
+        description="Addresses that take traffic: `host:port`, or `https://host:port` with the certificate of `[tls]`.",
+    )
+    status: str = Field(default="127.0.0.1:8082", description="Address of `/metrics`, `/healthz` and `/readyz`.")
+    admin: str = Field(
+        default="127.0.0.1:8081",
+        description="Address of API and dashboard. Not opened: this version has neither.",
+    )
+    instance: str = Field(
+        default="gw-1", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The gateway's name in records and metrics."
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, le=1024, description="Serving threads of the gateway."
+    )
+    trusted_proxies: CommaList = Field(
+        default=(), description="Networks (`10.0.0.0/8`) whose `Forwarded` and `X-Forwarded-For` name the client."
+    )
+    drain_seconds: float = Field(default=10.0, ge=0, le=3600, description="How long requests may finish when it stops.")
+    tls: TlsSettings = TlsSettings()
+    records: RecordsSettings = RecordsSettings()
+
+    @field_validator("listen")
+    @classmethod
+    def _listen_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            parse_address(address, tls_allowed=True)
+        return value
+
+    @field_validator("status", "admin")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        parse_address(value, tls_allowed=False)
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in value)
+
+    @model_validator(mode="after")
+    def _tls_listeners_have_a_certificate(self) -> Self:
+        if self.tls.certificate is None and any(address.startswith("https://") for address in self.listen):
+            raise ValueError("an `https://` listener needs `tls.certificate` and `tls.key`")
+        return self
+
+
+def parse_address(text: str, tls_allowed: bool) -> tuple[bool, str, int]:
+    """`[https://]host:port` as (is TLS, host without brackets, port). Raises ValueError with what is wrong."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise ValueError(f"`{text}` is not an address: host:port, for example 127.0.0.1:8080 or [::1]:8080")
+    if match["tls"] and not tls_allowed:
+        raise ValueError(f"`{text}`: this listener has no TLS; leave `https://` out")
+    port = int(match["port"])
+    if port > 65535:
+        raise ValueError(f"`{text}`: a port is at most 65535")
+    return bool(match["tls"]), match["host"].strip("[]"), port
