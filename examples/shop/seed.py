@@ -48,11 +48,11 @@ def seed_shop(connection: sqlite3.Connection, seed: int = 1) -> None:
 
 
 def email_of(name: str) -> str:
-    return name.split()[0].lower() + "@example.com"
+    return name.split(maxsplit=1)[0].lower() + "@example.com"
 
 
 def password_of(name: str) -> str:
-    return name.split()[0].lower() + "-pass"
+    return name.split(maxsplit=1)[0].lower() + "-pass"
 
 
 def _moment(chance: random.Random, days: int = 60) -> str:

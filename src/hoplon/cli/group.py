@@ -66,7 +66,7 @@ def run(commands: Sequence[Command], arguments: Sequence[str] | None = None) -> 
     except BrokenPipeError:
         _forget_output()
         code = 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the outermost frame: whatever failed is told, with an exit code
         message = f"Hoplon itself failed: {type(error).__name__}: {error}"
         report(message, "please report it; HOPLON_TRACEBACK=1 shows where it happened")
         _show_traceback()

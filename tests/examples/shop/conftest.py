@@ -11,6 +11,7 @@ pytest.importorskip("httpx2", reason="the test client needs httpx2")
 sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
 
 from fastapi.testclient import TestClient
+
 from shop.app import create_app
 from shop.seed import email_of, password_of
 

@@ -7,6 +7,7 @@ from typing import Any
 import jwt
 import pytest
 from fastapi.testclient import TestClient
+
 from shop.app import create_app
 from shop.tokens import AUDIENCE, ISSUER
 
