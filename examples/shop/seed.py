@@ -23,6 +23,7 @@ PEOPLE = (
     ("Heidi Tanaka", "customer"),
     ("Ivan Petrov", "customer"),
     ("Judy Moreau", "customer"),
+    ("Olga Brandt", "admin"),
 )
 CATEGORIES = {
     "tea": ("Assam", "Darjeeling", "Earl Grey", "Genmaicha", "Gunpowder", "Lapsang", "Oolong", "Rooibos", "Sencha"),

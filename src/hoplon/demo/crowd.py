@@ -1,0 +1,83 @@
+"""Lets guests loose on the gateway, each on a thread of its own, repeating its script until the crowd is sent home.
+
+Takes guests and a port, gives the exchanges so far.
+"""
+
+import random
+import threading
+from collections.abc import Iterable
+
+from hoplon.demo.visitor import Exchange, Stopped, Visitor
+from hoplon.demo.visitors import Guest
+
+THINK_SECONDS = (0.002, 0.03)
+
+
+class Crowd:
+    """Visitors at work. Use as a context manager: leaving it sends everybody home and waits for them."""
+
+    def __init__(self, guests: Iterable[Guest], port: int, seed: int = 1) -> None:
+        self._go_home = threading.Event()
+        self._failures: list[Exception] = []
+        self._guests = [(guest, random.Random(f"{seed}/{guest.who}")) for guest in guests]
+        self._visitors = [
+            Visitor(guest.kind, guest.who, number, port, self._pause_of(chance))
+            for number, (guest, chance) in enumerate(self._guests)
+        ]
+        self._threads = [
+            threading.Thread(target=self._visit, args=(visitor, guest, chance), name=guest.who, daemon=True)
+            for visitor, (guest, chance) in zip(self._visitors, self._guests, strict=True)
+        ]
+
+    def __enter__(self) -> "Crowd":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.send_home()
+
+    def send_home(self) -> None:
+        """Everybody stops before the next request; raises what went wrong in a script, if anything did."""
+        self._go_home.set()
+        for thread in self._threads:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Everything so far, in the order of sending."""
+        everything = [exchange for visitor in self._visitors for exchange in tuple(visitor.exchanges)]
+        return sorted(everything, key=lambda exchange: exchange.at)
+
+    @property
+    def size(self) -> int:
+        """How many requests were answered so far."""
+        return sum(len(visitor.exchanges) for visitor in self._visitors)
+
+    def _visit(self, visitor: Visitor, guest: Guest, chance: random.Random) -> None:
+        try:
+            while True:
+                guest.script(visitor, chance)
+        except Stopped:
+            pass
+        except Exception as error:
+            self._failures.append(error)
+        finally:
+            visitor.close()
+
+    def _pause_of(self, chance: random.Random) -> "_Pause":
+        return _Pause(self._go_home, chance)
+
+
+class _Pause:
+    """The moment of thinking before a request, which ends at once when the crowd is sent home."""
+
+    def __init__(self, go_home: threading.Event, chance: random.Random) -> None:
+        self._go_home = go_home
+        self._chance = chance
+
+    def __call__(self) -> None:
+        if self._go_home.wait(self._chance.uniform(*THINK_SECONDS)):
+            raise Stopped

@@ -1,0 +1,188 @@
+"""`make apps`: real applications and their own clients, once directly and once through the gateway, compared.
+
+    python tests/apps [--only kinto …] [--work FOLDER] [--json FILE] [--direct-twice]
+
+Needs uv, and the drivers in $HOPLON_SHARED/apps/drivers. Exit code 1 when anything differs.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import comparison
+from applications import APPLICATIONS, Application, Place
+from comparison import Run
+from descriptions import Description, operations_of
+from gateway import gateway_before
+from processes import AppFailed, free_port, run_client, running
+from tap import Tap
+
+SETTLE_SECONDS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run with what was learned beside it; records and operations are Hoplon's, empty in a direct run."""
+
+    run: Run
+    description: Description
+    faults: tuple[str, ...]
+    records: tuple[dict[str, Any], ...] = ()
+    operations: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the comparison of one application gave; `problems` empty means that nothing differs."""
+
+    application: str
+    requests: int
+    upgrades: int
+    operations_described: int
+    operations_exercised: int
+    operations_undescribed: int
+    operations_seen: int
+    problems: tuple[str, ...]
+
+
+async def compare(name: str, work: Path, drivers: Path, direct_twice: bool) -> Report:
+    """Install, run directly, run through the gateway, compare."""
+    application = APPLICATIONS[name]
+    programs = install(application, work / "venvs" / name)
+    tap = Tap()
+    await tap.start()
+    outcomes: list[Outcome] = []
+    try:
+        for through in (False, not direct_twice):
+            folder = work / name / f"run-{len(outcomes) + 1}"
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            outcomes.append(await one_run(application, Place(programs, folder, drivers), tap, through))
+    finally:
+        tap.stop()
+    return judge(application, *outcomes)
+
+
+def install(application: Application, folder: Path) -> Path:
+    """The application's own environment, made once; gives the folder of its programs."""
+    if not (folder / "installed").exists():
+        subprocess.run(("uv", "venv", "--quiet", "--clear", str(folder)), check=True)
+        python = str(folder / "bin" / "python")
+        subprocess.run(("uv", "pip", "install", "--quiet", "-p", python, *application.requirements), check=True)
+        (folder / "installed").write_text("\n".join(application.requirements))
+    return folder / "bin"
+
+
+async def one_run(application: Application, place: Place, tap: Tap, through: bool) -> Outcome:
+    """The client's commands against a fresh server: client → tap → server, or client → tap → gateway → server."""
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    async with AsyncExitStack() as stack:
+        server = application.server(place, port)
+        await stack.enter_async_context(running(server, base + application.ready_path, place.folder / "server.log"))
+        gateway = await stack.enter_async_context(gateway_before(port, place.folder)) if through else None
+        tap.target_port = gateway.port if gateway else port
+        document = application.describe(place, base)
+        description = Description(
+            operations_of(document, application.prefix), application.undescribed, application.spanning
+        )
+        ended = [await run_client(command) for command in application.drive(place, f"http://127.0.0.1:{tap.port}")]
+        await asyncio.sleep(SETTLE_SECONDS)
+        exchanges, faults = tap.take()
+        lines = Counter(application.mask(line) for _, output in ended for line in output)
+        run = Run(lines, tuple(code for code, _ in ended), tuple(exchanges))
+        if not gateway:
+            return Outcome(run, description, tuple(faults))
+        records = await asyncio.to_thread(gateway.records, len(exchanges))
+        operations = await asyncio.to_thread(gateway.operations)
+        return Outcome(run, description, tuple(faults), tuple(records), tuple(operations))
+
+
+def judge(application: Application, direct: Outcome, through: Outcome) -> Report:
+    """Every way in which the second run differs from the first, and Hoplon's records from what passed."""
+    description = direct.description
+    before, after = (comparison.exchanges_seen(description, outcome.run) for outcome in (direct, through))
+    used = [description.operation_of(e.method, e.target) for e in through.run.exchanges]
+    unknown = {
+        f"{e.method} {e.target}" for e, operation in zip(through.run.exchanges, used, strict=True) if not operation
+    }
+    problems = [*direct.faults, *through.faults, *(f"in no description: {request}" for request in sorted(unknown))]
+    problems += comparison.differences(before, after)
+    problems += comparison.line_differences(direct.run, through.run)
+    problems += comparison.header_differences(description, direct.run, through.run)
+    if through.records:
+        recorded = comparison.seen_of(description, ((r["method"], r["path"], r["status"]) for r in through.records))
+        problems += [f"record: {line}" for line in comparison.differences(after, recorded)]
+    exercised = {operation for operation in used if operation}
+    return Report(
+        application.name,
+        len(through.run.exchanges),
+        sum(exchange.status == 101 for exchange in through.run.exchanges),
+        len(description.described),
+        len(exercised & description.described),
+        len(exercised & description.undescribed),
+        len(through.operations),
+        tuple(problems),
+    )
+
+
+def show(report: Report) -> None:
+    """One application's report as text."""
+    print(f"{report.application}: {report.requests} requests, {report.upgrades} upgraded connections")
+    print(
+        f"  operations: {report.operations_described} described, {report.operations_exercised} of them exercised"
+        f" (+ {report.operations_undescribed} that the description leaves out), {report.operations_seen} seen by Hoplon"
+    )
+    for problem in report.problems:
+        print(f"  DIFFERS  {problem}")
+    print("  " + (f"{len(report.problems)} differences" if report.problems else "no difference"), flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
+    shared = os.environ.get("HOPLON_SHARED")
+    drivers = Path(shared or "", "apps", "drivers").resolve()
+    if not shared or not drivers.is_dir():
+        print(
+            "error: the drivers are missing\nhint: set HOPLON_SHARED to the folder that holds apps/drivers",
+            file=sys.stderr,
+        )
+        return 2
+    work = (options.work or Path(tempfile.mkdtemp(prefix="hoplon-apps-"))).resolve()
+    reports = []
+    for name in options.only or APPLICATIONS:
+        try:
+            reports.append(asyncio.run(compare(name, work, drivers, options.direct_twice)))
+        except (AppFailed, subprocess.CalledProcessError) as error:
+            print(f"error: {name}: {error}", file=sys.stderr)
+            return 1
+        show(reports[-1])
+    if options.json:
+        options.json.write_text(json.dumps([asdict(report) for report in reports], indent=1))
+    return 1 if any(report.problems for report in reports) else 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="tests/apps", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--only", nargs="+", choices=list(APPLICATIONS), help="these applications only")
+    parser.add_argument("--work", type=Path, help="a folder to keep (environments are made once); default: a new one")
+    parser.add_argument("--json", type=Path, help="write the reports there too")
+    parser.add_argument("--direct-twice", action="store_true", help="compare two direct runs: what differs is not ours")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

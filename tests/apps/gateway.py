@@ -1,0 +1,62 @@
+"""Hoplon as a user starts it in front of an application: `hoplon up`, and its records asked for on the command line."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from applications import Command
+from processes import AppFailed, free_port, running
+
+HOPLON = (sys.executable, "-m", "hoplon")
+RECORDS = "SELECT method, path, status, upgraded, error FROM records"
+FLUSH_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A running `hoplon up`."""
+
+    port: int
+    state: Path
+
+    def records(self, expected: int) -> list[dict[str, Any]]:
+        """All records, once there are as many as `expected` (the writer flushes each second) or time is up."""
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while True:
+            found: list[dict[str, Any]] = self._ask("records", "query", RECORDS, "--json")
+            if len(found) >= expected or time.monotonic() > deadline:
+                return found
+            time.sleep(0.5)
+
+    def operations(self) -> list[dict[str, Any]]:
+        """The operations that Hoplon saw."""
+        found: list[dict[str, Any]] = self._ask("operations", "--seen", "--json")
+        return found
+
+    def _ask(self, *arguments: str) -> Any:
+        command = (*HOPLON, *arguments, "--state", str(self.state))
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        if answer.returncode:
+            raise AppFailed(f"hoplon {' '.join(arguments)}: {answer.stderr.strip()}")
+        return json.loads(answer.stdout)
+
+
+@asynccontextmanager
+async def gateway_before(upstream_port: int, folder: Path) -> AsyncIterator[Gateway]:
+    """`hoplon up` in front of a port of this machine, stopped at the end of the block."""
+    port, status = free_port(), free_port()
+    state = folder / "state"
+    command = Command(
+        (
+            *(*HOPLON, "up", "--upstream", f"http://127.0.0.1:{upstream_port}", "--listen", f"127.0.0.1:{port}"),
+            *("--status", f"127.0.0.1:{status}", "--state", str(state)),
+        )
+    )
+    async with running(command, f"http://127.0.0.1:{status}/readyz", folder / "hoplon.log"):
+        yield Gateway(port, state)
