@@ -1,0 +1,22 @@
+"""Sphinx settings. Pages are Markdown (MyST); a warning is an error (`make docs`)."""
+
+from importlib.metadata import version as installed_version
+
+project = "Hoplon"
+author = "The Hoplon authors"
+project_copyright = "The Hoplon authors, Apache-2.0"
+version = release = installed_version("hoplon")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build", "README.md"]
+nitpicky = True
+
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = "Hoplon"
+html_static_path = ["_static"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"top_of_page_buttons": []}
