@@ -1,6 +1,6 @@
 """`make apps`: real applications and their own clients, once directly and once through the gateway, compared.
 
-    python tests/apps [--only kinto …] [--work FOLDER] [--json FILE] [--direct-twice]
+    PYTHONPATH=tests python -m apps [--only kinto …] [--work FOLDER] [--json FILE] [--direct-twice]
 
 Needs uv, and the drivers in $HOPLON_SHARED/apps/drivers. Exit code 1 when anything differs.
 """
@@ -20,13 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import comparison
-from applications import APPLICATIONS, Application, Place
-from comparison import Run
-from descriptions import Description, operations_of
-from gateway import gateway_before
-from processes import AppFailed, free_port, run_client, running
-from tap import Tap
+from apps import comparison
+from apps.applications import APPLICATIONS, Application, Place
+from apps.comparison import Run
+from apps.descriptions import Description, operations_of
+from apps.gateway import gateway_before
+from apps.processes import AppFailedError, free_port, run_client, running
+from apps.tap import Tap
 
 SETTLE_SECONDS = 1.5
 
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str]) -> int:
     for name in options.only or APPLICATIONS:
         try:
             reports.append(asyncio.run(compare(name, work, drivers, options.direct_twice)))
-        except (AppFailed, subprocess.CalledProcessError) as error:
+        except (AppFailedError, subprocess.CalledProcessError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
             return 1
         show(reports[-1])
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="tests/apps", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        prog="python -m apps", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--only", nargs="+", choices=list(APPLICATIONS), help="these applications only")
     parser.add_argument("--work", type=Path, help="a folder to keep (environments are made once); default: a new one")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from descriptions import Operation
+from apps.descriptions import Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from descriptions import Description
-from tap import Exchange
+from apps.descriptions import Description
+from apps.tap import Exchange
 
 Seen = Counter[tuple[str, str, int]]
 

@@ -19,9 +19,6 @@ class Operation:
     method: str
     template: str
 
-    def __str__(self) -> str:
-        return f"{self.method} {self.template}"
-
 
 class Description:
     """The operations an application says it has, plus those named by hand that it does not describe."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from applications import Command
-from processes import AppFailed, free_port, running
+from apps.applications import Command
+from apps.processes import AppFailedError, free_port, running
 
 HOPLON = (sys.executable, "-m", "hoplon")
 RECORDS = "SELECT method, path, status, upgraded, error FROM records"
@@ -41,9 +41,9 @@ class Gateway:
 
     def _ask(self, *arguments: str) -> Any:
         command = (*HOPLON, *arguments, "--state", str(self.state))
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         if answer.returncode:
-            raise AppFailed(f"hoplon {' '.join(arguments)}: {answer.stderr.strip()}")
+            raise AppFailedError(f"hoplon {' '.join(arguments)}: {answer.stderr.strip()}")
         return json.loads(answer.stdout)
 
 

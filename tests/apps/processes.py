@@ -11,14 +11,14 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
-from applications import Command
+from apps.applications import Command
 
 READY_SECONDS = 120
 STOP_SECONDS = 15
 CLIENT_SECONDS = 180
 
 
-class AppFailed(Exception):
+class AppFailedError(Exception):
     """Something around the comparison failed; the message says what, and where its log is."""
 
 
@@ -52,11 +52,11 @@ async def _ready(process: asyncio.subprocess.Process, url: str, log: Path) -> No
     deadline = asyncio.get_running_loop().time() + READY_SECONDS
     while asyncio.get_running_loop().time() < deadline:
         if process.returncode is not None:
-            raise AppFailed(f"the server ended with {process.returncode}: see {log}")
+            raise AppFailedError(f"the server ended with {process.returncode}: see {log}")
         if await asyncio.to_thread(_answers, url):
             return
         await asyncio.sleep(0.2)
-    raise AppFailed(f"no answer from {url} within {READY_SECONDS} s: see {log}")
+    raise AppFailedError(f"no answer from {url} within {READY_SECONDS} s: see {log}")
 
 
 def _answers(url: str) -> bool:
@@ -93,5 +93,5 @@ async def run_client(command: Command) -> tuple[int, list[str]]:
         output, _ = await asyncio.wait_for(process.communicate(), CLIENT_SECONDS)
     except TimeoutError:
         process.kill()
-        raise AppFailed(f"{' '.join(command.arguments)} did not end within {CLIENT_SECONDS} s") from None
+        raise AppFailedError(f"{' '.join(command.arguments)} did not end within {CLIENT_SECONDS} s") from None
     return process.returncode or 0, output.decode(errors="replace").splitlines()

@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("h11", reason="the tap reads HTTP with h11")
 
-import comparison
-from comparison import Run
-from descriptions import Description, Operation, operations_of
-from tap import Conversation, Exchange, Tap
+from apps import comparison
+from apps.comparison import Run
+from apps.descriptions import Description, Operation, operations_of
+from apps.tap import Conversation, Exchange, Tap
 
 ITEMS = Description([Operation("GET", "/items/{id}"), Operation("GET", "/items/new"), Operation("POST", "/items/")])
 

@@ -6,8 +6,9 @@ Takes guests and a port, gives the exchanges so far.
 import random
 import threading
 from collections.abc import Iterable
+from typing import Self
 
-from hoplon.demo.visitor import Exchange, Stopped, Visitor
+from hoplon.demo.visitor import Exchange, SentHomeError, Visitor
 from hoplon.demo.visitors import Guest
 
 THINK_SECONDS = (0.002, 0.03)
@@ -19,17 +20,15 @@ class Crowd:
     def __init__(self, guests: Iterable[Guest], port: int, seed: int = 1) -> None:
         self._go_home = threading.Event()
         self._failures: list[Exception] = []
-        self._guests = [(guest, random.Random(f"{seed}/{guest.who}")) for guest in guests]
-        self._visitors = [
-            Visitor(guest.kind, guest.who, number, port, self._pause_of(chance))
-            for number, (guest, chance) in enumerate(self._guests)
-        ]
-        self._threads = [
-            threading.Thread(target=self._visit, args=(visitor, guest, chance), name=guest.who, daemon=True)
-            for visitor, (guest, chance) in zip(self._visitors, self._guests, strict=True)
-        ]
+        self._visitors: list[Visitor] = []
+        self._threads: list[threading.Thread] = []
+        for number, guest in enumerate(guests):
+            chance = random.Random(f"{seed}/{guest.who}")  # noqa: S311 - which tea somebody buys is no secret
+            visitor = Visitor(guest.kind, guest.who, number, port, _Pause(self._go_home, chance))
+            self._visitors.append(visitor)
+            self._threads.append(threading.Thread(target=self._visit, args=(guest, visitor, chance), daemon=True))
 
-    def __enter__(self) -> "Crowd":
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -56,19 +55,16 @@ class Crowd:
         """How many requests were answered so far."""
         return sum(len(visitor.exchanges) for visitor in self._visitors)
 
-    def _visit(self, visitor: Visitor, guest: Guest, chance: random.Random) -> None:
+    def _visit(self, guest: Guest, visitor: Visitor, chance: random.Random) -> None:
         try:
             while True:
                 guest.script(visitor, chance)
-        except Stopped:
+        except SentHomeError:
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again where the crowd is sent home
             self._failures.append(error)
         finally:
             visitor.close()
-
-    def _pause_of(self, chance: random.Random) -> "_Pause":
-        return _Pause(self._go_home, chance)
 
 
 class _Pause:
@@ -80,4 +76,4 @@ class _Pause:
 
     def __call__(self) -> None:
         if self._go_home.wait(self._chance.uniform(*THINK_SECONDS)):
-            raise Stopped
+            raise SentHomeError

@@ -3,18 +3,18 @@
 Takes commands, gives addresses. Knows nothing of the story.
 """
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import hoplon
 from hoplon.errors import HoplonError
@@ -32,7 +32,7 @@ class Addresses:
     status: int
 
 
-class Part(AbstractContextManager["Part"]):
+class Part:
     """A child process in a group of its own with a log file; leaving the block ends it and all of its children."""
 
     def __init__(self, name: str, command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
@@ -42,7 +42,7 @@ class Part(AbstractContextManager["Part"]):
         self._environment = os.environ | (environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Part":
+    def __enter__(self) -> Self:
         with self.log.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command,
@@ -117,13 +117,16 @@ def free_ports() -> Addresses:
     return Addresses(*ports)
 
 
-def answers(url: str) -> bool:
-    """Whether a GET is answered with success."""
+def answers(port: int, path: str) -> bool:
+    """Whether a GET is answered with success on a port of 127.0.0.1."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        with urllib.request.urlopen(url, timeout=2):
-            return True
-    except (urllib.error.URLError, OSError):
+        connection.request("GET", path)
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def _has_modules(*names: str) -> bool:

@@ -16,7 +16,7 @@ REQUEST_ID_HEADER = "hoplon-request-id"
 TIMEOUT_SECONDS = 10
 
 
-class Stopped(Exception):
+class SentHomeError(Exception):
     """The crowd was sent home in the middle of a script."""
 
 

@@ -1,14 +1,11 @@
 """A running shop in memory and ready-made callers."""
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip("fastapi", reason="the shop needs the dependency group `demo`")
 pytest.importorskip("httpx2", reason="the test client needs httpx2")
-sys.path.insert(0, str(Path(__file__).parents[3] / "examples"))
 
 from fastapi.testclient import TestClient
 
