@@ -62,7 +62,7 @@ demo: build ## The whole story on a bundled API, in about a minute
 
 .PHONY: apps
 apps: build ## Real applications (Kinto, Prefect, Jupyter) through the gateway, by their own clients
-	@python -m tests.apps
+	@PYTHONPATH=tests python -m apps --work .cache/apps
 
 # --- test ---------------------------------------------------------------------------------------------------------
 
