@@ -1,0 +1,116 @@
+//! Listening sockets and the one acceptor: each connection goes to the serving thread with the fewest.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::FromRawFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::config::Listen;
+use crate::log;
+use crate::server::StartError;
+use crate::tls;
+use crate::worker::{Handle, Open};
+
+/// Connections the kernel keeps until they are accepted.
+const BACKLOG: u32 = 4096;
+/// Open client connections of one gateway; beyond it, new ones wait in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 65_536;
+/// How long the acceptor waits when there is no room, or no file descriptor.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a connection knows of where it came in.
+pub struct Listener {
+    /// The TLS configuration, unless plain.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+/// A connection on its way to a serving thread.
+pub struct Accepted {
+    /// The socket, not yet with any runtime.
+    pub stream: std::net::TcpStream,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Where it came in.
+    pub listener: Arc<Listener>,
+    /// Its part of the thread's load.
+    pub open: Open,
+}
+
+/// Opens a client listener, or takes over the supervisor's.
+///
+/// # Errors
+/// One sentence with the address or the file that is wrong.
+pub fn open(listen: &Listen) -> Result<(TcpListener, Arc<Listener>), StartError> {
+    let tls = listen.tls.as_ref().map(tls::server_config).transpose().map_err(StartError::Unusable)?;
+    let listener = bind(listen.address, listen.fd)?;
+    Ok((listener, Arc::new(Listener { tls })))
+}
+
+/// Binds an address, or takes over a listening socket of the supervisor.
+///
+/// # Errors
+/// One sentence with the address.
+pub fn bind(address: SocketAddr, fd: Option<i32>) -> Result<TcpListener, StartError> {
+    let bound = match fd {
+        Some(fd) => take_over(fd),
+        None => bind_new(address),
+    };
+    bound.map_err(|error| {
+        let message = format!("cannot listen on {address}: {error}");
+        match error.kind() {
+            io::ErrorKind::AddrInUse => StartError::InUse(message),
+            _ => StartError::Unusable(message),
+        }
+    })
+}
+
+fn bind_new(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+#[allow(unsafe_code)]
+fn take_over(fd: i32) -> io::Result<TcpListener> {
+    // SAFETY: the supervisor opened this descriptor for us and names it in the configuration exactly once; nobody
+    // else in this process uses it. A number that is no socket makes the calls below fail.
+    let listener = unsafe { std::net::TcpListener::from_raw_fd(fd) };
+    listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// Accepts until dropped.
+pub async fn accept(listener: TcpListener, shared: Arc<Listener>, workers: Rc<Vec<Handle>>) {
+    loop {
+        if workers.iter().map(Handle::load).sum::<usize>() >= MAX_CONNECTIONS {
+            tokio::time::sleep(NO_ROOM_PAUSE).await;
+            continue;
+        }
+        let accepted = listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
+        match accepted {
+            Ok((stream, peer)) => {
+                if let Some(worker) = workers.iter().min_by_key(|w| w.load()) {
+                    worker.give(stream, peer, shared.clone());
+                }
+            }
+            Err(error) if is_peers(&error) => {}
+            Err(error) => {
+                log::warn("accept", &error.to_string());
+                tokio::time::sleep(NO_ROOM_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Whether the connection, not the listener, failed.
+fn is_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,281 @@
+//! One client connection from accept to close: TLS, which HTTP it speaks, hyper, upgrades, lingering close.
+//!
+//! Takes an accepted socket; drives [`crate::proxy::handle`] for each request on it.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderValue;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use crate::acceptor::Accepted;
+use crate::client_io::ClientIo;
+use crate::local::LocalExecutor;
+use crate::proxy;
+use crate::stream::Stream;
+use crate::tls;
+use crate::upgrade::{self, Upgrade};
+use crate::worker::Worker;
+
+/// A TLS handshake takes at most this long.
+pub const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// A request head takes at most this long, from its first byte to its last.
+pub const HEAD_TIME: Duration = Duration::from_secs(30);
+/// A connection without a request is closed after this time.
+pub const IDLE_TIME: Duration = Duration::from_secs(75);
+/// Bytes of a request head, and of what is buffered per connection and direction.
+pub const MAX_HEAD_BYTES: usize = 64 << 10;
+/// Header fields of one request.
+pub const MAX_HEADERS: usize = 128;
+/// Requests at the same time on one HTTP/2 connection.
+pub const MAX_STREAMS: u32 = 128;
+/// Bytes a client may send ahead on one HTTP/2 stream, and on one connection.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+/// After an answer that came before the whole request: how long and how much is read and thrown away, so that the
+/// answer is not lost to a reset (RFC 9112 §9.6).
+const LINGER_TIME: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1 << 20;
+
+const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What the requests of one connection share.
+pub struct Client {
+    /// The serving thread.
+    pub worker: Rc<Worker>,
+    /// The connection's peer: the client, or a proxy before us.
+    pub peer: SocketAddr,
+    /// The peer's address as it goes into `X-Forwarded-For`.
+    pub peer_value: HeaderValue,
+    /// Whether the connection is TLS.
+    pub tls: bool,
+    is_http2: Cell<bool>,
+    in_flight: Cell<u32>,
+    in_head: Cell<bool>,
+    waiting_since: Cell<Instant>,
+    is_expired: Cell<bool>,
+    has_unread_body: Cell<bool>,
+    upgrade: RefCell<Option<Box<Upgrade>>>,
+}
+
+impl Client {
+    fn new(worker: Rc<Worker>, peer: SocketAddr, tls: bool) -> Client {
+        let address = peer.ip().to_canonical().to_string();
+        Client {
+            worker,
+            peer,
+            peer_value: HeaderValue::try_from(address).unwrap_or(HeaderValue::from_static("unknown")),
+            tls,
+            is_http2: Cell::new(false),
+            in_flight: Cell::new(0),
+            in_head: Cell::new(false),
+            waiting_since: Cell::new(Instant::now()),
+            is_expired: Cell::new(false),
+            has_unread_body: Cell::new(false),
+            upgrade: RefCell::new(None),
+        }
+    }
+
+    /// A request was read; the answer is on its way until the returned guard is dropped.
+    pub fn begin(self: &Rc<Self>) -> InFlight {
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.in_head.set(false);
+        InFlight(self.clone())
+    }
+
+    /// Notes whether bytes of a request body are still to come.
+    pub fn set_unread_body(&self, unread: bool) {
+        self.has_unread_body.set(unread);
+    }
+
+    /// Leaves the connection to `upgrade` once the 101 is written.
+    pub fn set_upgrade(&self, upgrade: Upgrade) {
+        *self.upgrade.borrow_mut() = Some(Box::new(upgrade));
+    }
+
+    /// Bytes arrived.
+    pub fn received(&self) {
+        if self.in_flight.get() == 0 && !self.in_head.get() && !self.is_http2.get() {
+            self.in_head.set(true);
+            self.waiting_since.set(Instant::now());
+        }
+    }
+
+    /// When waiting for the client ends, unless it waits for us.
+    pub fn read_deadline(&self) -> Option<Instant> {
+        let patience = if self.in_head.get() { HEAD_TIME } else { IDLE_TIME };
+        let waits = self.in_flight.get() == 0 && !self.is_expired.get();
+        waits.then(|| self.waiting_since.get() + patience)
+    }
+
+    /// The deadline passed. Returns whether the connection is merely idle, so that its task can close it in order.
+    pub fn expire(&self) -> bool {
+        let idle = !self.in_head.get();
+        self.is_expired.set(idle);
+        idle
+    }
+}
+
+/// A request that is not answered to its end yet.
+pub struct InFlight(Rc<Client>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let client = &self.0;
+        client.in_flight.set(client.in_flight.get() - 1);
+        client.waiting_since.set(Instant::now());
+    }
+}
+
+/// Serves one connection to its end. Errors of the peer are no errors of ours: the connection just ends.
+pub async fn serve(worker: Rc<Worker>, accepted: Accepted) {
+    let _open = accepted.open;
+    let Ok(tcp) = TcpStream::from_std(accepted.stream) else { return };
+    let _ = tcp.set_nodelay(true);
+    let Some(config) = &accepted.listener.tls else {
+        let client = Rc::new(Client::new(worker, accepted.peer, false));
+        return serve_plain(tcp, client).await;
+    };
+    let handshake = Box::pin(tokio_rustls::TlsAcceptor::from(config.clone()).accept(tcp));
+    let Ok(Ok(stream)) = tokio::time::timeout(TLS_HANDSHAKE_TIME, handshake).await else {
+        worker.shared.metrics.tls_handshake_failed();
+        return;
+    };
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
+    let client = Rc::new(Client::new(worker, accepted.peer, true));
+    let stream = Stream::Tls(Box::new(TlsStream::Server(stream)));
+    serve_http(stream, Bytes::new(), client, is_http2).await;
+}
+
+/// Without TLS, HTTP/2 announces itself by its preface (RFC 9113 §3.3).
+async fn serve_plain(mut tcp: TcpStream, client: Rc<Client>) {
+    let detected = until_drained(&client.worker, detect(&mut tcp));
+    let Ok(Some(Ok((first, is_http2)))) = tokio::time::timeout(HEAD_TIME, detected).await else { return };
+    serve_http(Stream::Plain(tcp), first, client, is_http2).await;
+}
+
+/// Reads until it is clear whether these are the preface's bytes. Gives what was read.
+async fn detect(tcp: &mut TcpStream) -> io::Result<(Bytes, bool)> {
+    let mut first = [0; H2_PREFACE.len()];
+    let mut length = 0;
+    loop {
+        let read = tcp.read(&mut first[length..]).await?;
+        length += read;
+        if read == 0 && length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let is_prefix = H2_PREFACE.starts_with(&first[..length]);
+        if !is_prefix || length == first.len() || read == 0 {
+            return Ok((Bytes::copy_from_slice(&first[..length]), is_prefix && length == first.len()));
+        }
+    }
+}
+
+/// Waits for `future`; gives up when the worker stops, for there is no request yet that deserves an answer.
+async fn until_drained<T>(worker: &Worker, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    let _place = worker.register().await;
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending if worker.is_draining() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
+async fn serve_http(stream: Stream, first: Bytes, client: Rc<Client>, is_http2: bool) {
+    let worker = client.worker.clone();
+    let _place = worker.register().await;
+    client.is_http2.set(is_http2);
+    let io = TokioIo::new(ClientIo::new(stream, first, client.clone()));
+    if is_http2 {
+        Box::pin(serve_http2(io, client)).await;
+    } else {
+        serve_http1(io, client).await;
+    }
+}
+
+async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
+    let for_requests = client.clone();
+    let service = service_fn(move |request| Box::pin(proxy::handle(for_requests.clone(), request)));
+    let mut connection = http1::Builder::new()
+        .pipeline_flush(true)
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(io, service);
+    let result = poll_connection(&client, &mut connection, |c| c.graceful_shutdown()).await;
+    let upgrade = client.upgrade.borrow_mut().take();
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner().into_stream();
+    match upgrade {
+        Some(upgrade) if result.is_ok() => upgrade::run(stream, parts.read_buf, *upgrade, &client.worker).await,
+        _ if client.has_unread_body.get() => linger(&mut stream).await,
+        _ => {}
+    }
+}
+
+async fn serve_http2(io: TokioIo<ClientIo>, client: Rc<Client>) {
+    let for_requests = client.clone();
+    let service = service_fn(move |request| proxy::handle(for_requests.clone(), request));
+    let mut connection = http2::Builder::new(LocalExecutor)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(IDLE_TIME)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_send_buf_size(STREAM_WINDOW_BYTES as usize)
+        .serve_connection(io, service);
+    let _ = poll_connection(&client, &mut connection, |c| c.graceful_shutdown()).await;
+}
+
+/// Polls hyper's connection; tells it to end after the running requests when the worker stops or it was idle long.
+async fn poll_connection<C, F>(client: &Client, connection: &mut C, shut_down: F) -> hyper::Result<()>
+where
+    C: Future<Output = hyper::Result<()>> + Unpin,
+    F: Fn(Pin<&mut C>),
+{
+    let mut is_ending = false;
+    poll_fn(|cx: &mut Context<'_>| {
+        loop {
+            if !is_ending && (client.worker.is_draining() || client.is_expired.get()) {
+                is_ending = true;
+                shut_down(Pin::new(connection));
+            }
+            let result = Pin::new(&mut *connection).poll(cx);
+            if result.is_ready() || is_ending || !client.is_expired.get() {
+                return result;
+            }
+        }
+    })
+    .await
+}
+
+/// Reads on for a moment after our side is closed.
+async fn linger(stream: &mut Stream) {
+    let _ = stream.shutdown().await;
+    let drain = async {
+        let mut left = LINGER_BYTES;
+        let mut waste = vec![0; 16 << 10];
+        while left > 0 {
+            match stream.read(&mut waste).await {
+                Ok(read) if read > 0 => left = left.saturating_sub(read),
+                _ => break,
+            }
+        }
+    };
+    let _ = tokio::time::timeout(LINGER_TIME, drain).await;
+}

@@ -1,0 +1,46 @@
+//! Hoplon's data plane: clients in, the engine's verdict, upstreams out. The only crate that does network I/O.
+//!
+//! [`run`] is the process; [`server::Gateway`] the same without signals, for tests and benchmarks.
+
+#![deny(unsafe_code)]
+
+mod acceptor;
+mod alerts;
+mod background;
+mod body;
+mod bundles;
+mod calendar;
+mod client_io;
+mod clock;
+pub mod config;
+mod connection;
+mod exchange;
+mod files;
+mod headers;
+mod hosts;
+mod instance;
+mod judge;
+mod keys;
+mod local;
+mod log;
+pub mod metrics;
+mod mode;
+mod problem;
+mod proxy;
+mod records;
+pub mod server;
+mod services;
+pub mod shared;
+mod shutdown;
+mod status;
+mod stream;
+#[cfg(test)]
+mod testing;
+mod timer;
+mod tls;
+mod upgrade;
+mod upstream;
+mod worker;
+
+pub use config::Config;
+pub use shutdown::run;

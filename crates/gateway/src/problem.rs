@@ -1,0 +1,192 @@
+//! Every answer that is ours and not the upstream's: ONE table from cause to status, code and title, and the
+//! `application/problem+json` document (RFC 9457) made from a row of it.
+//!
+//! Takes a [`Cause`] and what is known about the request; gives a response. Knows no engine type.
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_LENGTH,
+    CONTENT_TYPE, VARY,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use serde::Serialize;
+
+/// Why a transaction is answered by the gateway itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule of the zone blocked it.
+    Blocked,
+    /// The request can be read in two ways, or not at all.
+    Refused,
+    /// No zone serves the host.
+    UnknownHost,
+    /// No bundle was ever loaded.
+    NoBundle,
+    /// The body is longer than the zone inspects, and the check is closed on that.
+    BodyOverLimit,
+    /// The client stopped sending its body.
+    ClientSlow,
+    /// The client's body ended early or broke its framing.
+    ClientBroken,
+    /// No connection to the upstream.
+    ConnectFailed,
+    /// No connection to the upstream within the zone's time.
+    ConnectTimeout,
+    /// The upstream's TLS certificate or handshake was not acceptable.
+    TlsFailed,
+    /// The upstream closed before it answered.
+    ClosedEarly,
+    /// What the upstream sent is not HTTP.
+    Garbage,
+    /// The upstream did not answer in the zone's time.
+    ReadTimeout,
+    /// The engine failed, and its fail mode is closed.
+    EngineFailed,
+}
+
+/// One row: the status, the stable code (also the record's `error`) and the title.
+pub struct Row {
+    /// The HTTP status of the answer.
+    pub status: StatusCode,
+    /// The stable code, `urn:hoplon:<code>` in the document.
+    pub code: &'static str,
+    /// One sentence for people.
+    pub title: &'static str,
+}
+
+impl Cause {
+    /// The table.
+    pub const fn row(self) -> Row {
+        let (status, code, title) = match self {
+            Cause::Blocked => (StatusCode::FORBIDDEN, "blocked", "The request was blocked by this API's policy."),
+            Cause::Refused => (StatusCode::BAD_REQUEST, "refused", "The request is not well-formed HTTP and was refused."),
+            Cause::UnknownHost => (StatusCode::MISDIRECTED_REQUEST, "unknown_host", "No API is served under this host name."),
+            Cause::NoBundle => (StatusCode::SERVICE_UNAVAILABLE, "no_bundle", "The gateway has no policy loaded yet."),
+            Cause::BodyOverLimit => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "body_over_limit", "The body is larger than this API inspects.")
+            }
+            Cause::ClientSlow => (StatusCode::REQUEST_TIMEOUT, "client.timeout", "The request body did not arrive in time."),
+            Cause::ClientBroken => (StatusCode::BAD_REQUEST, "client.broken_body", "The request body is broken."),
+            Cause::ConnectFailed => (StatusCode::BAD_GATEWAY, "upstream.connect_failed", "The API could not be reached."),
+            Cause::ConnectTimeout => {
+                (StatusCode::GATEWAY_TIMEOUT, "upstream.connect_timeout", "The API could not be reached in time.")
+            }
+            Cause::TlsFailed => (StatusCode::BAD_GATEWAY, "upstream.tls_failed", "No trusted TLS connection to the API."),
+            Cause::ClosedEarly => {
+                (StatusCode::BAD_GATEWAY, "upstream.closed_early", "The API closed the connection before it answered.")
+            }
+            Cause::Garbage => {
+                (StatusCode::BAD_GATEWAY, "upstream.invalid_response", "The API answered with something that is not HTTP.")
+            }
+            Cause::ReadTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream.read_timeout", "The API did not answer in time."),
+            Cause::EngineFailed => (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed", "The request could not be judged."),
+        };
+        Row { status, code, title }
+    }
+}
+
+/// One violation as a client may see it.
+#[derive(Debug, Serialize)]
+pub struct ShownViolation<'a> {
+    /// The stable code.
+    pub code: &'a str,
+    /// Where in the request.
+    pub location: &'a str,
+}
+
+/// What fills a problem document besides its row.
+pub struct Problem<'a> {
+    /// The row.
+    pub cause: Cause,
+    /// A status the zone set instead of the row's.
+    pub status: Option<StatusCode>,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// What happened here, one sentence.
+    pub detail: Option<&'a str>,
+    /// Violations, when the zone shows them.
+    pub violations: Vec<ShownViolation<'a>>,
+    /// The request's `Origin`, so that a browser's script may read the answer.
+    pub origin: Option<&'a HeaderValue>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<ShownViolation<'a>>,
+}
+
+impl Problem<'_> {
+    /// The response: problem document, CORS headers, never cached. The request id header is added by whoever sends it.
+    pub fn into_response(self) -> Response<Bytes> {
+        let row = self.cause.row();
+        let status = self.status.unwrap_or(row.status);
+        let document = Document {
+            r#type: format!("urn:hoplon:{}", row.code),
+            title: row.title,
+            status: status.as_u16(),
+            detail: self.detail,
+            request_id: self.request_id,
+            violations: self.violations,
+        };
+        let body = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        let length = HeaderValue::from(response.body().len());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_LENGTH, length);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        add_cors(headers, self.origin);
+        response
+    }
+}
+
+/// Mirrors the origin, so that the page that sent the request can read why it failed (Fetch standard, CORS protocol).
+fn add_cors(headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
+    let Some(origin) = origin else { return };
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("hoplon-request-id"));
+    headers.insert(VARY, HeaderValue::from_static("origin"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_its_cause_and_the_request() {
+        let origin = HeaderValue::from_static("https://app.example");
+        let response = Problem {
+            cause: Cause::Blocked,
+            status: None,
+            request_id: "0190",
+            detail: None,
+            violations: vec![ShownViolation { code: "operations.fallthrough", location: "path" }],
+            origin: Some(&origin),
+        }
+        .into_response();
+        assert_eq!(response.status(), 403);
+        assert_eq!(response.headers()["access-control-allow-origin"], "https://app.example");
+        let document: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(document["type"], "urn:hoplon:blocked");
+        assert_eq!(document["request_id"], "0190");
+        assert_eq!(document["violations"][0]["code"], "operations.fallthrough");
+    }
+
+    #[test]
+    fn no_origin_means_no_cors_headers() {
+        let response =
+            Problem { cause: Cause::NoBundle, status: None, request_id: "x", detail: None, violations: vec![], origin: None }
+                .into_response();
+        assert_eq!(response.status(), 503);
+        assert!(!response.headers().contains_key("access-control-allow-origin"));
+    }
+}

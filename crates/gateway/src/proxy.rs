@@ -1,0 +1,331 @@
+//! One request: the engine's phases on one side, hyper's request and response on the other.
+//!
+//! Takes a request of a [`Client`]; gives the upstream's response, or a problem document that says why not.
+
+use std::convert::Infallible;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use engine::{BodyLength, BodyNeed, HttpVersion, RequestHead, ResponseHead, Scheme, Transaction, UpstreamProtocol};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request, response};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::body::{RequestBody, ResponseBody, Source, StreamingRequest, StreamingResponse, poll_request_frame};
+use crate::clock;
+use crate::connection::{Client, InFlight};
+use crate::exchange::{Ending, Exchange};
+use crate::headers::{self, Forwarding, Origin, REQUEST_ID};
+use crate::judge::{self, Collected, Next, PieceJudge, Side};
+use crate::problem::{Cause, Problem, ShownViolation};
+use crate::upgrade::Upgrade;
+use crate::upstream::{Answer, Group};
+
+/// Serves one request. Never fails: whatever goes wrong is an answer.
+pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
+    let in_flight = client.begin();
+    let (head, incoming) = request.into_parts();
+    client.set_unread_body(!incoming.is_end_stream());
+    let started_at = clock::now();
+    let request_id = clock::request_id(started_at, &client.worker);
+    let id_value = HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static(""));
+    let shared = &client.worker.shared;
+    let Some(bundle) = shared.bundle.load_full() else {
+        shared.metrics.refused_without_bundle();
+        let asked = Asked::of(&head, id_value);
+        return Ok(asked.problem(Cause::NoBundle, None));
+    };
+    let transaction = shared.begin(bundle.clone(), request_id, started_at, client.worker.random());
+    let exchange = Rc::new(Exchange::new(shared.clone(), transaction, started_at, client.tls));
+    let passage = Passage {
+        origin: headers::origin(&head.headers, client.peer.ip(), client.tls, &shared.config.trusted_proxies),
+        asked: Asked::of(&head, id_value),
+        ending: Ending::new(exchange.clone()),
+        exchange,
+        client,
+    };
+    let step = passage.judge_head(&head, &incoming);
+    let group = passage.exchange.look(|t| t.zone_index()).flatten();
+    let group = group.map(|zone| passage.client.worker.upstreams.group(&bundle, zone));
+    drop(bundle);
+    Ok(match (step, group) {
+        (Next::Stop(cause), _) => passage.refuse(cause),
+        (_, None) => passage.refuse(Cause::UnknownHost),
+        (step, Some(group)) => passage.forward(step, head, incoming, &group, in_flight).await,
+    })
+}
+
+/// What an answer of our own needs to know of the request, when the request itself is gone.
+struct Asked {
+    request_id: HeaderValue,
+    origin: Option<HeaderValue>,
+    is_head: bool,
+}
+
+impl Asked {
+    fn of(head: &request::Parts, request_id: HeaderValue) -> Asked {
+        Asked { request_id, origin: head.headers.get(ORIGIN).cloned(), is_head: head.method == Method::HEAD }
+    }
+
+    fn problem(&self, cause: Cause, transaction: Option<&Transaction>) -> Response<ResponseBody> {
+        let block = transaction.and_then(Transaction::zone).map(|zone| &zone.block);
+        let shown = transaction.filter(|_| block.is_some_and(|b| b.show_violations));
+        let problem = Problem {
+            cause,
+            status: block.filter(|_| cause == Cause::Blocked).and_then(|b| StatusCode::from_u16(b.status).ok()),
+            request_id: self.request_id.to_str().unwrap_or_default(),
+            detail: None,
+            violations: shown.map(shown_violations).unwrap_or_default(),
+            origin: self.origin.as_ref(),
+        };
+        let mut response = problem.into_response();
+        response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
+        let is_head = self.is_head;
+        response.map(|bytes| if is_head { ResponseBody::Empty } else { ResponseBody::Full(Some(bytes)) })
+    }
+}
+
+fn shown_violations(transaction: &Transaction) -> Vec<ShownViolation<'_>> {
+    let violations = transaction.verdict().violations.iter();
+    violations.map(|v| ShownViolation { code: &v.code, location: &v.location }).collect()
+}
+
+/// A transaction between its request head and its response.
+struct Passage {
+    client: Rc<Client>,
+    exchange: Rc<Exchange>,
+    ending: Ending,
+    origin: Origin,
+    asked: Asked,
+}
+
+impl Passage {
+    fn judge_head(&self, head: &request::Parts, body: &Incoming) -> Next {
+        let step = self.exchange.judge(|transaction| {
+            transaction.request_head(&RequestHead {
+                method: head.method.as_str(),
+                scheme: if self.origin.https { Scheme::Https } else { Scheme::Http },
+                version: version(head.version),
+                authority: head.uri.authority().map(|a| a.as_str()),
+                target: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+                headers: &head.headers,
+                client: self.origin.client,
+                body: body_length(body),
+            })
+        });
+        judge::next(step, &self.exchange)
+    }
+
+    /// Answers with a problem document and ends the transaction.
+    fn refuse(self, cause: Cause) -> Response<ResponseBody> {
+        if !matches!(cause, Cause::Blocked | Cause::Refused) {
+            self.exchange.note_error(cause.row().code);
+        }
+        let response = self.exchange.look(|transaction| self.asked.problem(cause, Some(transaction)));
+        let response = response.unwrap_or_else(|| self.asked.problem(cause, None));
+        self.exchange.status.set(response.status().as_u16());
+        self.exchange.response_bytes.set(response.body().size_hint().exact().unwrap_or(0));
+        self.ending.end();
+        response
+    }
+
+    async fn forward(
+        self,
+        step: Next,
+        mut head: request::Parts,
+        incoming: Incoming,
+        group: &Group,
+        in_flight: InFlight,
+    ) -> Response<ResponseBody> {
+        if let Some(Err(cause)) = self.exchange.look(|transaction| prepare(&mut head, transaction, &self.exchange)) {
+            return self.refuse(cause);
+        }
+        let body = match self.request_body(step, incoming).await {
+            Ok(body) => body,
+            Err(cause) => return self.refuse(cause),
+        };
+        let upgrade = headers::requested_upgrade(&head.headers).filter(|_| group.speaks(UpstreamProtocol::Http1));
+        self.write_headers(&mut head, &body, upgrade.as_ref());
+        let request = Request::from_parts(head, body);
+        match group.send(request, &self.exchange).await {
+            Err(cause) => self.refuse(cause),
+            Ok(answer) => self.answer(answer, upgrade.is_some(), in_flight).await,
+        }
+    }
+
+    /// Streams the request body, or holds it back as far as the engine wants to see it first.
+    async fn request_body(&self, step: Next, mut incoming: Incoming) -> Result<RequestBody, Cause> {
+        let judge = match step {
+            _ if incoming.is_end_stream() && !matches!(step, Next::Body(_)) => return Ok(RequestBody::Empty),
+            Next::Pass => None,
+            Next::Stop(cause) => return Err(cause),
+            Next::Body(BodyNeed::Pieces) => Some(PieceJudge::new(Side::Request)),
+            Next::Body(BodyNeed::Whole { limit_bytes }) => {
+                let collecting = judge::collect(Side::Request, limit_bytes, &self.exchange, |cx| {
+                    poll_request_frame(&mut incoming, cx, &self.exchange)
+                });
+                match self.in_time(collecting).await? {
+                    Collected::All(held) => {
+                        self.client.set_unread_body(false);
+                        return Ok(RequestBody::held(held, self.exchange.clone()));
+                    }
+                    Collected::Begun(judge) => Some(judge),
+                }
+            }
+        };
+        let streaming = StreamingRequest::new(incoming, self.exchange.clone(), self.client.clone(), judge);
+        Ok(RequestBody::Streaming(Box::new(streaming)))
+    }
+
+    /// Collecting waits for the client only: its pauses are bounded like those of a streamed body.
+    async fn in_time<T>(&self, collecting: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+        let mut collecting = std::pin::pin!(collecting);
+        let mut timer = crate::timer::LazyTimer::default();
+        self.exchange.touch();
+        std::future::poll_fn(|cx| match collecting.as_mut().poll(cx) {
+            std::task::Poll::Ready(result) => std::task::Poll::Ready(result),
+            std::task::Poll::Pending => timer.poll_until(cx, self.exchange.idle_deadline()).map(|()| Err(Cause::ClientSlow)),
+        })
+        .await
+    }
+
+    fn write_headers(&self, head: &mut request::Parts, body: &RequestBody, upgrade: Option<&HeaderValue>) {
+        let fields = &mut head.headers;
+        headers::remove_hop_by_hop(fields);
+        fields.remove(EXPECT);
+        let forwarding = Forwarding {
+            peer: &self.client.peer_value,
+            peer_address: self.client.peer.ip(),
+            origin: self.origin,
+            request_id: &self.asked.request_id,
+        };
+        headers::write_forwarding(fields, &forwarding);
+        if let Some(protocol) = upgrade {
+            headers::set_upgrade(fields, protocol.clone());
+        } else if fields.contains_key(TE) {
+            fields.insert(CONNECTION, HeaderValue::from_static("te"));
+        }
+        frame_request(fields, body);
+    }
+
+    async fn answer(self, answer: Answer, wants_upgrade: bool, in_flight: InFlight) -> Response<ResponseBody> {
+        let Answer { mut head, mut source } = answer;
+        self.exchange.answered(head.status.as_u16());
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            return self.upgrade(head, source, wants_upgrade);
+        }
+        let step = self.exchange.judge(|transaction| {
+            transaction.response_head(&ResponseHead {
+                status: head.status.as_u16(),
+                headers: &head.headers,
+                body: body_length(source.incoming()),
+            })
+        });
+        let judge = match judge::next(step, &self.exchange) {
+            Next::Stop(cause) => return self.refuse(cause),
+            Next::Pass => None,
+            Next::Body(BodyNeed::Pieces) => Some(PieceJudge::new(Side::Response)),
+            Next::Body(BodyNeed::Whole { limit_bytes }) => match self.collect_response(limit_bytes, &mut source).await {
+                Ok(judge) => Some(judge),
+                Err(cause) => return self.refuse(cause),
+            },
+        };
+        self.exchange.status.set(head.status.as_u16());
+        headers::remove_hop_by_hop(&mut head.headers);
+        head.headers.insert(REQUEST_ID, self.asked.request_id.clone());
+        let is_bodyless = self.asked.is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if !is_bodyless && source.incoming().size_hint().exact().is_none() {
+            head.headers.remove(CONTENT_LENGTH);
+        }
+        head.version = Version::HTTP_11;
+        if judge.is_none() && source.is_end_stream() {
+            source.release();
+            self.ending.end();
+            return Response::from_parts(head, ResponseBody::Empty);
+        }
+        let body = StreamingResponse::new(source, judge, self.ending, in_flight);
+        Response::from_parts(head, ResponseBody::Streaming(Box::new(body)))
+    }
+
+    async fn collect_response(&self, limit_bytes: usize, source: &mut Source) -> Result<PieceJudge, Cause> {
+        let exchange = &self.exchange;
+        exchange.touch();
+        let collecting = judge::collect(Side::Response, limit_bytes, exchange, |cx| source.poll_in_time(cx, exchange));
+        Ok(match collecting.await? {
+            Collected::All(held) => PieceJudge::passed(Side::Response, held, true),
+            Collected::Begun(judge) => judge,
+        })
+    }
+
+    /// Leaves HTTP, if the client asked for that; an upstream that does so unasked is broken.
+    fn upgrade(self, mut head: response::Parts, source: Source, wanted: bool) -> Response<ResponseBody> {
+        let protocol = head.headers.get(http::header::UPGRADE).cloned();
+        let (true, Some(protocol), Some((upstream, first))) = (wanted, protocol, source.into_stream()) else {
+            return self.refuse(Cause::Garbage);
+        };
+        headers::remove_hop_by_hop(&mut head.headers);
+        headers::set_upgrade(&mut head.headers, protocol);
+        head.headers.insert(REQUEST_ID, self.asked.request_id.clone());
+        head.version = Version::HTTP_11;
+        self.exchange.status.set(head.status.as_u16());
+        self.exchange.upgraded.set(true);
+        self.client.set_upgrade(Upgrade { upstream, first, ending: self.ending });
+        Response::from_parts(head, ResponseBody::Empty)
+    }
+}
+
+/// Writes what goes upstream into the head: the normalised target, the one host. Takes the zone's times.
+fn prepare(head: &mut request::Parts, transaction: &Transaction, exchange: &Exchange) -> Result<(), Cause> {
+    if let Some(zone) = transaction.zone() {
+        exchange.set_timeouts(&zone.timeouts);
+    }
+    if let Some(authority) = head.uri.authority() {
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Cause::Refused)?;
+        head.headers.insert(HOST, host);
+    }
+    let target = transaction.upstream_target();
+    let received = head.uri.path_and_query();
+    let path = match received.filter(|received| received.as_str() == target) {
+        Some(received) => received.clone(),
+        None => PathAndQuery::from_maybe_shared(Bytes::copy_from_slice(target.as_bytes())).map_err(|_| Cause::Refused)?,
+    };
+    head.uri = Uri::from(path);
+    head.version = Version::HTTP_11;
+    head.extensions.clear();
+    Ok(())
+}
+
+/// The framing fields say what the body is, whatever the client's said (RFC 9112 §6.3).
+fn frame_request(fields: &mut HeaderMap, body: &RequestBody) {
+    match body.size_hint().exact() {
+        Some(0) if fields.contains_key(CONTENT_LENGTH) => {
+            fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        Some(0) => {}
+        Some(length) => {
+            fields.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        None => {
+            fields.remove(CONTENT_LENGTH);
+            fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+    }
+}
+
+fn version(version: Version) -> HttpVersion {
+    match version {
+        Version::HTTP_2 => HttpVersion::Http2,
+        Version::HTTP_11 => HttpVersion::Http11,
+        _ => HttpVersion::Http10,
+    }
+}
+
+fn body_length(body: &Incoming) -> BodyLength {
+    match body.size_hint().exact() {
+        Some(0) => BodyLength::None,
+        Some(length) => BodyLength::Known(length),
+        None => BodyLength::Unknown,
+    }
+}

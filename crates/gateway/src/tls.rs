@@ -1,0 +1,88 @@
+//! rustls on both sides: certificate files for clients, roots for upstreams. Provider: ring.
+//!
+//! Gives rustls configurations, or one sentence that names the file that is wrong.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+use crate::config::TlsFiles;
+
+/// ALPN names, in our order of preference.
+pub const H2: &[u8] = b"h2";
+const HTTP11: &[u8] = b"http/1.1";
+
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
+    PROVIDER.get_or_init(|| Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())).clone()
+}
+
+/// The listener's side: a certificate chain and key from PEM files, HTTP/2 and HTTP/1.1 offered.
+///
+/// # Errors
+/// One sentence with the path.
+pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
+    let chain = read_certificates(&files.certificate)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| format!("private key {}: {e}", files.key.display()))?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(|e| format!("certificate {}: {e}", files.certificate.display()))?;
+    config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// An upstream's side: certificates are verified against `ca_file`, or the system's roots.
+///
+/// # Errors
+/// One sentence with the path.
+pub fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<ClientConfig>, String> {
+    let roots = match ca_file {
+        Some(path) => Arc::new(read_roots(path)?),
+        None => system_roots()?,
+    };
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| e.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![if http2 { H2.to_vec() } else { HTTP11.to_vec() }];
+    Ok(Arc::new(config))
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let chain = chain.map_err(|e| format!("certificate {}: {e}", path.display()))?;
+    if chain.is_empty() {
+        return Err(format!("certificate {}: no certificate inside", path.display()));
+    }
+    Ok(chain)
+}
+
+fn read_roots(path: &Path) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(path)? {
+        roots.add(certificate).map_err(|e| format!("certificate {}: {e}", path.display()))?;
+    }
+    Ok(roots)
+}
+
+/// The system's roots, read once, when the first upstream needs them.
+fn system_roots() -> Result<Arc<RootCertStore>, String> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
+    if roots.is_empty() {
+        return Err("the system has no root certificates; set the upstream's `ca_file`".into());
+    }
+    Ok(roots.clone())
+}

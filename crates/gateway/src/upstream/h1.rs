@@ -1,0 +1,176 @@
+//! One HTTP/1.1 connection to an upstream, driven by whoever uses it: no task of its own, so a transaction costs no
+//! wake-ups between tasks, and dropping the transaction drops the connection.
+//!
+//! hyper's channels between connection, response and body are polled with a waker that does nothing: all progress on
+//! them comes from polling the connection, which happens in the same call.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::body::RequestBody;
+use crate::stream::Stream;
+use crate::timer::LazyTimer;
+
+/// Read and write buffers of one connection grow to this and no further.
+const MAX_BUFFER_BYTES: usize = 256 << 10;
+
+/// A connection, idle or with one transaction on it.
+pub struct H1Connection {
+    sender: http1::SendRequest<RequestBody>,
+    driver: http1::Connection<TokioIo<UpstreamIo>, RequestBody>,
+    finished: bool,
+    /// The transaction's deadline, kept with the connection so that it is registered once.
+    pub timer: LazyTimer,
+    /// When it was last given back.
+    pub idle_since: Instant,
+    /// Whether a transaction was answered on it before.
+    pub is_reused: bool,
+}
+
+/// Why there is no response head.
+pub enum SendError {
+    /// The request was not written at all and is given back.
+    NotSent(Box<Request<RequestBody>>),
+    /// The connection or the request's body failed on the way.
+    Failed(hyper::Error),
+    /// The deadline passed.
+    Timeout,
+}
+
+impl H1Connection {
+    /// Speaks HTTP/1.1 on a connected stream.
+    pub async fn open(stream: Stream) -> Result<Box<H1Connection>, hyper::Error> {
+        let io = TokioIo::new(UpstreamIo { stream, received_since_write: 0 });
+        let (sender, driver) = http1::Builder::new().max_buf_size(MAX_BUFFER_BYTES).handshake(io).await?;
+        Ok(Box::new(H1Connection {
+            sender,
+            driver,
+            finished: false,
+            timer: LazyTimer::default(),
+            idle_since: Instant::now(),
+            is_reused: false,
+        }))
+    }
+
+    /// Whether it can take a request now. Notices what arrived since, such as the upstream's close.
+    pub fn is_ready(&mut self) -> bool {
+        let _ = self.poll_driver(&mut Context::from_waker(Waker::noop()));
+        !self.finished && self.sender.is_ready()
+    }
+
+    /// Sends a request and waits for the response's head until `deadline`, which may move while the body flows.
+    pub async fn send(
+        &mut self,
+        request: Request<RequestBody>,
+        deadline: impl Fn() -> Instant,
+    ) -> Result<Response<Incoming>, SendError> {
+        let mut response = pin!(self.sender.try_send_request(request));
+        let answer = poll_fn(|cx| {
+            let _ = self.poll_driver(cx);
+            if let Poll::Ready(answer) = response.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return Poll::Ready(Some(answer));
+            }
+            self.timer.poll_until(cx, deadline()).map(|()| None)
+        })
+        .await;
+        match answer {
+            None => Err(SendError::Timeout),
+            Some(Ok(response)) => Ok(response),
+            Some(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => SendError::NotSent(Box::new(request)),
+                None => SendError::Failed(error.into_error()),
+            }),
+        }
+    }
+
+    /// Drives the connection and takes the next frame of the response body from it.
+    pub fn poll_frame(
+        &mut self,
+        incoming: &mut Incoming,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let _ = self.poll_driver(cx);
+        let mut quiet = Context::from_waker(Waker::noop());
+        let frame = Pin::new(&mut *incoming).poll_frame(&mut quiet);
+        if frame.is_pending() {
+            // The first poll may have told hyper that the body is wanted.
+            let _ = self.poll_driver(cx);
+            return Pin::new(incoming).poll_frame(&mut quiet);
+        }
+        frame
+    }
+
+    /// Runs it to its end; for a response that began before its request ended, which then has its own task.
+    pub async fn run(mut self: Box<Self>) {
+        poll_fn(|cx| self.poll_driver(cx)).await;
+    }
+
+    /// Whether the connection lost its peer without a byte of the response to the last request.
+    pub fn lost_before_response(self: Box<Self>) -> bool {
+        self.finished && self.driver.into_parts().io.into_inner().received_since_write == 0
+    }
+
+    /// The raw stream and what was read beyond the head of a 101 response.
+    pub fn into_stream(self: Box<Self>) -> (Stream, Bytes) {
+        let parts = self.driver.into_parts();
+        (parts.io.into_inner().stream, parts.read_buf)
+    }
+
+    fn poll_driver(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.finished {
+            return Poll::Ready(());
+        }
+        self.finished = Pin::new(&mut self.driver).poll(cx).is_ready();
+        if self.finished { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// The stream to an upstream; remembers whether anything came back since the last write.
+struct UpstreamIo {
+    stream: Stream,
+    received_since_write: usize,
+}
+
+impl AsyncRead for UpstreamIo {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.received_since_write += buf.filled().len() - before;
+        result
+    }
+}
+
+impl AsyncWrite for UpstreamIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.received_since_write = 0;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.received_since_write = 0;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

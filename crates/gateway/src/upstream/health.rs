@@ -1,0 +1,129 @@
+//! Passive health of upstreams, shared by all serving threads: who failed lately is left out for a while, and comes
+//! back by itself.
+//!
+//! Takes outcomes of connections; gives whether an upstream may be chosen. Sends nothing of its own.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Failures in a row after which an upstream is left out.
+pub const EJECT_AFTER_FAILURES: u32 = 3;
+/// How long it is left out the first time; each further time in a row this much longer.
+pub const EJECTION_STEP_MILLIS: u64 = 5_000;
+/// The longest it is left out.
+pub const MAX_EJECTION_MILLIS: u64 = 60_000;
+
+/// The health of every upstream of every loaded bundle, by upstream key.
+pub struct UpstreamHealth {
+    started: Instant,
+    entries: Mutex<HashMap<String, Arc<Health>>>,
+}
+
+impl Default for UpstreamHealth {
+    fn default() -> Self {
+        UpstreamHealth { started: Instant::now(), entries: Mutex::default() }
+    }
+}
+
+impl UpstreamHealth {
+    /// The entry of one upstream. Entries that no thread uses any more are dropped here, so the table is bounded by
+    /// the upstreams of the bundles in use.
+    pub fn of(&self, key: &str) -> Arc<Health> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.retain(|k, health| k == key || Arc::strong_count(health) > 1);
+        entries.entry(key.to_owned()).or_default().clone()
+    }
+
+    /// Milliseconds on the clock that ejections are measured with.
+    pub fn now_millis(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// How many upstreams are left out at this moment.
+    pub fn ejected(&self) -> usize {
+        let now = self.now_millis();
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.values().filter(|health| health.is_ejected(now)).count()
+    }
+}
+
+/// One upstream's health.
+#[derive(Default)]
+pub struct Health {
+    failures: AtomicU32,
+    ejections: AtomicU32,
+    ejected_until_millis: AtomicU64,
+}
+
+impl Health {
+    /// Whether it is left out now. After its time it is chosen again: the next transaction is the probe.
+    pub fn is_ejected(&self, now_millis: u64) -> bool {
+        self.ejected_until_millis.load(Relaxed) > now_millis
+    }
+
+    /// It answered: whatever was held against it is forgotten.
+    pub fn succeeded(&self) {
+        if self.failures.load(Relaxed) != 0 || self.ejections.load(Relaxed) != 0 {
+            self.failures.store(0, Relaxed);
+            self.ejections.store(0, Relaxed);
+            self.ejected_until_millis.store(0, Relaxed);
+        }
+    }
+
+    /// It did not answer. Returns whether this failure ejected it; a probe that fails ejects at once.
+    pub fn failed(&self, now_millis: u64) -> bool {
+        let failures = self.failures.fetch_add(1, Relaxed).saturating_add(1);
+        let was_ejected = self.ejections.load(Relaxed) > 0;
+        if (failures < EJECT_AFTER_FAILURES && !was_ejected) || self.is_ejected(now_millis) {
+            return false;
+        }
+        let ejections = u64::from(self.ejections.fetch_add(1, Relaxed)) + 1;
+        let pause = EJECTION_STEP_MILLIS.saturating_mul(ejections).min(MAX_EJECTION_MILLIS);
+        self.ejected_until_millis.store(now_millis + pause, Relaxed);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_failures_in_a_row_eject_and_one_success_forgives() {
+        let health = Health::default();
+        assert!(!health.failed(0));
+        assert!(!health.failed(0));
+        health.succeeded();
+        assert!(!health.failed(0));
+        assert!(!health.failed(0));
+        assert!(health.failed(0));
+        assert!(health.is_ejected(EJECTION_STEP_MILLIS - 1));
+        assert!(!health.is_ejected(EJECTION_STEP_MILLIS));
+    }
+
+    #[test]
+    fn a_failed_probe_ejects_for_longer_up_to_a_bound() {
+        let health = Health::default();
+        (0..EJECT_AFTER_FAILURES).for_each(|_| drop(health.failed(0)));
+        let mut now = EJECTION_STEP_MILLIS;
+        assert!(health.failed(now));
+        assert!(health.is_ejected(now + 2 * EJECTION_STEP_MILLIS - 1));
+        for _ in 0..50 {
+            now += MAX_EJECTION_MILLIS;
+            health.failed(now);
+            assert!(!health.is_ejected(now + MAX_EJECTION_MILLIS));
+        }
+    }
+
+    #[test]
+    fn entries_of_dropped_upstreams_are_forgotten() {
+        let table = UpstreamHealth::default();
+        let kept = table.of("a");
+        drop(table.of("b"));
+        drop(table.of("a"));
+        assert_eq!(table.entries.lock().unwrap().len(), 1);
+        drop(kept);
+    }
+}
