@@ -1,0 +1,165 @@
+"""Turns the JSON of a run into tables, for terminal and documents: measured beside what we set out to reach."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from bench.proxies import HOPLON, HOPLON_FULL
+
+Figures = dict[str, Any]
+BEGIN, END = "<!-- figures: {name} -->", "<!-- end of figures -->"
+
+
+class Line(NamedTuple):
+    """One figure to reach: what it is, what was measured, what was to be reached, and whether it was."""
+
+    what: str
+    measured: str
+    reach: str
+    is_reached: bool
+
+
+def lines(results: Figures) -> list[Line]:
+    """Every figure of issue 3's table that this run measured."""
+    return [line for row, judge in _JUDGES.items() if row in results["rows"] for line in judge(results["rows"][row])]
+
+
+def _throughput(row: Figures) -> Iterator[Line]:
+    reach = {HOPLON: ("plain proxying", 0.80, 1.8), HOPLON_FULL: ("the same with everything on", 0.70, 1.3)}
+    for name, (what, of_nginx, of_envoy) in reach.items():
+        if name not in row:
+            continue
+        ours = typical(row[name], "requests_per_second")
+        for other, factor in (("nginx", of_nginx), ("envoy", of_envoy)):
+            if other in row:
+                ratio = ours / typical(row[other], "requests_per_second")
+                measured = f"{ours / 1000:.1f}k requests/s = {ratio:.2f} × {other}"
+                yield Line(what, measured, f"≥ {factor:.2f} × {other}", ratio >= factor)
+
+
+def _latency(row: Figures) -> Iterator[Line]:
+    for name in (HOPLON, HOPLON_FULL):
+        if name in row and "nginx" in row:
+            ours, theirs = typical(row[name], "p99_ms"), typical(row["nginx"], "p99_ms")
+            rate = row[name][0]["rate"]
+            measured = f"{ours:.2f} ms = {ours / theirs:.2f} × nginx"
+            yield Line(f"{name}: p99 at {rate / 1000:.1f}k requests/s", measured, "≤ 1.5 × nginx", ours <= 1.5 * theirs)
+
+
+def _memory(row: Figures) -> Iterator[Line]:
+    if ours := row.get(HOPLON):
+        rest, idle = ours["rest_megabytes"], ours["idle_connections_megabytes"]
+        yield Line("memory at rest", f"{rest:.0f} MB", "≤ 45 MB", rest <= 45)
+        yield Line("memory with 9,000 idle connections", f"{idle:.0f} MB", "≤ 300 MB", idle <= 300)
+
+
+def _matching(row: Figures) -> Iterator[Line]:
+    nanoseconds = row["nanoseconds"]
+    yield Line("matching among 10,000 operations", f"{nanoseconds:.0f} ns", "≤ 300 ns", nanoseconds <= 300)
+
+
+def _swaps(row: Figures) -> Iterator[Line]:
+    measured = f"{row['failed']} of {row['requests']:,}"
+    yield Line(f"{row['swaps']:,} bundle swaps under full load: failed requests", measured, "0", row["failed"] == 0)
+    ratio = row["p99_ratio"]
+    yield Line("the same: p99 beside the calm load", f"{ratio:.2f} ×", "≤ 1.2 ×", ratio <= 1.2)
+
+
+def _records(row: Figures) -> Iterator[Line]:
+    measured = f"{row['written']:,} of {row['requests']:,} written, {row['dropped']} dropped"
+    is_reached = row["dropped"] == 0 and row["written"] >= row["requests"]
+    yield Line(f"records at {row['requests_per_second'] / 1000:.0f}k/s beside traffic", measured, "no loss", is_reached)
+
+
+def _sql(row: Figures) -> Iterator[Line]:
+    seconds = row["seconds"]
+    yield Line(f"SQL group-by over {row['records']:,} records", f"{seconds:.2f} s", "≤ 2 s", seconds <= 2)
+
+
+_JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
+    "throughput": _throughput,
+    "latency": _latency,
+    "memory": _memory,
+    "matching": _matching,
+    "swaps": _swaps,
+    "records": _records,
+    "sql": _sql,
+}
+
+
+def typical(bursts: list[Figures], figure: str) -> float:
+    """The median of a figure over the rounds."""
+    return float(median(burst[figure] for burst in bursts))
+
+
+def summary(results: Figures) -> str:
+    """The run as plain text for a terminal."""
+    parts = [_plain(table) for table in (_proxies(results), _reached(results)) if len(table) > 1]
+    parts += [f"not measured: {row}: {reason}" for row, reason in results["errors"].items()]
+    return "\n\n".join(parts)
+
+
+def _plain(table: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
+
+
+def _proxies(results: Figures) -> list[list[str]]:
+    """Every proxy's own figures; requests/s with the slowest and fastest round."""
+    throughput = results["rows"].get("throughput", {})
+    latency, memory = results["rows"].get("latency", {}), results["rows"].get("memory", {})
+    head = ["one core", "requests/s", "CPU s per 100k", "p50 ms", "p99 ms", "MB at rest", "MB, 9,000 idle"]
+    return [head, *(_proxy(name, throughput, latency, memory) for name in throughput)]
+
+
+def _proxy(name: str, throughput: Figures, latency: Figures, memory: Figures) -> list[str]:
+    rates = [burst["requests_per_second"] / 1000 for burst in throughput[name]]
+    rest = memory.get(name, {})
+    timed = latency.get(name)
+    return [
+        name,
+        f"{median(rates):.1f}k ({min(rates):.1f}-{max(rates):.1f})",
+        f"{typical(throughput[name], 'cpu_seconds_per_100k'):.2f}",
+        *([f"{typical(timed, 'p50_ms'):.2f}", f"{typical(timed, 'p99_ms'):.2f}"] if timed else ["-", "-"]),
+        *([f"{rest[key]:.0f}" for key in ("rest_megabytes", "idle_connections_megabytes")] if rest else ["-", "-"]),
+    ]
+
+
+def _reached(results: Figures) -> list[list[str]]:
+    head = ["figure", "measured", "to reach", "reached"]
+    return [head, *([*line[:3], "yes" if line.is_reached else "no"] for line in lines(results))]
+
+
+def publish(results: Figures, documents: list[Path]) -> None:
+    """Replaces the tables between the marks of each document. Raises ValueError when a document has no mark."""
+    tables = {"proxies": _markdown(_proxies(results)), "reached": _markdown(_reached(results)), "run": _run(results)}
+    for document in documents:
+        document.write_text(_with_tables(document.read_text(), tables, document.name))
+
+
+def _with_tables(text: str, tables: dict[str, str], name: str) -> str:
+    marks = [mark for mark in tables if BEGIN.format(name=mark) in text]
+    if not marks:
+        raise ValueError(f"{name} has no place for the figures, such as {BEGIN.format(name='proxies')!r}")
+    for mark in marks:
+        before, rest = text.split(BEGIN.format(name=mark), 1)
+        text = f"{before}{BEGIN.format(name=mark)}\n{tables[mark]}\n{END}{rest.split(END, 1)[1]}"
+    return text
+
+
+def _markdown(table: list[list[str]]) -> str:
+    rows = ["| " + " | ".join(row) + " |" for row in table]
+    return "\n".join([rows[0], "|" + "---|" * len(table[0]), *rows[1:]])
+
+
+def _run(results: Figures) -> str:
+    machine = results["machine"]
+    others = [
+        burst["core_used_by_others"] for bursts in results["rows"].get("throughput", {}).values() for burst in bursts
+    ]
+    noise = f"; the proxy's core was used by others {median(others) * 100:.0f} % of the time" if others else ""
+    return (
+        f"Measured {results['time'][:10]} on {machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; "
+        f"{results['rounds']} rounds of {results['seconds']:g} s{noise}."
+    )
