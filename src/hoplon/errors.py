@@ -16,7 +16,8 @@ class Problem:
     line: int | None = None
 
     def __str__(self) -> str:
-        place = f"line {self.line}, {self.path}" if self.line is not None else self.path
+        places = [f"line {self.line}"] if self.line is not None else []
+        place = ", ".join(places + ([self.path] if self.path else []))
         return f"{place}: {self.message}" if place else self.message
 
 

@@ -12,6 +12,9 @@ class Command(NamedTuple):
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
+    Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
+    Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
     Command("version", "hoplon.cli.version:version", "Show the versions of Hoplon's halves."),
 )
 

@@ -1,0 +1,204 @@
+"""`hoplon policy`: a zone's policy as one TOML file. Thin: what happens is in `hoplon.service.policy`."""
+
+import json
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from hoplon.cli.errors import EXIT_PROBLEM, report
+from hoplon.cli.options import Function, json_option, state_option
+
+if TYPE_CHECKING:
+    from hoplon.model.versions import PolicyVersion
+    from hoplon.service.gateway import Acknowledgement
+    from hoplon.service.policy import Applied
+
+
+def zone_option(function: Function) -> Function:
+    """`--zone NAME` as the argument `zone`."""
+    return click.option("--zone", metavar="NAME", help="The zone; not needed when there is one only.")(function)
+
+
+@click.group()
+def policy() -> None:
+    """Export, compare and apply a zone's policy; its history."""
+
+
+@policy.command("export")
+@zone_option
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here, not to stdout.")
+@state_option
+def export(zone: str | None, output: Path | None, state_dir: Path) -> None:
+    """Print the policy of a zone. Applying the output changes nothing."""
+    from hoplon.service.policy import export_policy
+    from hoplon.service.workspace import open_workspace
+
+    with open_workspace(state_dir) as workspace:
+        text = export_policy(workspace, zone)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        _write(output, text)
+
+
+@policy.command("apply")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@zone_option
+@click.option("--create", is_flag=True, help="Create the zone, and the state directory, where they do not exist.")
+@click.option("--wait", "wait_seconds", default=5.0, show_default=True, help="Seconds to wait for the gateway.")
+@state_option
+@json_option
+@click.pass_context
+def apply(
+    context: click.Context,
+    file: IO[str],
+    zone: str | None,
+    create: bool,
+    wait_seconds: float,
+    state_dir: Path,
+    as_json: bool,
+) -> None:
+    """Make FILE (`-` is stdin) the policy of its zone, and wait until the gateway acts on it.
+
+    A policy with an error changes nothing; every error is listed. Exit code 1 when the running gateway has not taken
+    the policy.
+    """
+    from hoplon.service.gateway import await_bundle
+    from hoplon.service.policy import apply_policy
+    from hoplon.service.workspace import open_workspace
+
+    text = _read(file)
+    with open_workspace(state_dir, create=create) as workspace:
+        applied = apply_policy(workspace, text, file.name, zone, create)
+        acknowledgement = await_bundle(workspace.state, applied.bundle, wait_seconds)
+    if as_json:
+        click.echo(json.dumps(_applied_json(applied, acknowledgement), indent=2))
+    else:
+        _show_applied(applied, acknowledgement)
+    context.exit(EXIT_PROBLEM if acknowledgement.outcome in ("refused", "silent") else 0)
+
+
+@policy.command("diff")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+@zone_option
+@click.option("--words", is_flag=True, help="Only the sentences, no unified diff.")
+@state_option
+@json_option
+@click.pass_context
+def diff(context: click.Context, file: IO[str], zone: str | None, words: bool, state_dir: Path, as_json: bool) -> None:
+    """Show what applying FILE would change. Exit code 0: nothing; 1: something."""
+    from hoplon.service.policy import diff_policy
+    from hoplon.service.workspace import open_workspace
+
+    with open_workspace(state_dir) as workspace:
+        difference = diff_policy(workspace, _read(file), file.name, zone)
+    if as_json:
+        unified = difference.unified
+        document = {"zone": difference.zone_name, "changes": difference.changes, "unified": unified}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        _show_changes(difference.changes, f"No change in zone {difference.zone_name}.")
+        if difference.unified and not words:
+            click.echo()
+            for line in difference.unified.splitlines():
+                click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+    context.exit(EXIT_PROBLEM if difference.unified else 0)
+
+
+@policy.command("history")
+@zone_option
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="So many versions.")
+@state_option
+@json_option
+def history(zone: str | None, limit: int, state_dir: Path, as_json: bool) -> None:
+    """List the versions of a zone's policy: who, when, what changed, which bundle."""
+    from hoplon.cli.tables import print_table
+    from hoplon.service.policy import policy_history
+    from hoplon.service.workspace import open_workspace
+
+    with open_workspace(state_dir) as workspace:
+        versions = policy_history(workspace, zone, limit)
+    if as_json:
+        click.echo(json.dumps([_version_json(version) for version in versions], indent=2, ensure_ascii=False))
+        return
+    print_table(
+        ("version", "when", "who", "bundle", "what changed"),
+        [
+            (
+                version.version,
+                f"{version.committed_at:%Y-%m-%d %H:%M:%S} UTC",
+                version.author,
+                version.bundle and version.bundle[:16],
+                "; ".join(version.changes),
+            )
+            for version in versions
+        ],
+        right=("version",),
+    )
+
+
+def _read(file: IO[str]) -> str:
+    """The text of the file; a file that is no UTF-8 is told apart from a policy with errors."""
+    from hoplon.errors import HoplonError
+
+    try:
+        return file.read()
+    except UnicodeDecodeError as error:
+        raise HoplonError("policy.invalid", f"{file.name} is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _write(path: Path, text: str) -> None:
+    from hoplon.errors import HoplonError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise HoplonError("output.unwritable", f"cannot write {path}: {error.strerror}") from error
+
+
+def _show_changes(changes: tuple[str, ...], nothing: str) -> None:
+    for change in changes:
+        click.echo(f"  {change}")
+    if not changes:
+        click.echo(nothing)
+
+
+def _show_applied(applied: "Applied", acknowledgement: "Acknowledgement") -> None:
+    _show_changes(applied.changes, f"No change: zone {applied.zone_name} stays at version {applied.version}.")
+    if applied.changes:
+        click.echo(f"Zone {applied.zone_name} is at version {applied.version} (bundle {applied.bundle[:16]}).")
+    match acknowledgement.outcome:
+        case "taken":
+            click.echo(f"The gateway acts on it ({acknowledgement.seconds:.2f} s).")
+        case "not_running":
+            click.echo("No gateway is running; it will begin with this policy.")
+        case "refused":
+            report("the gateway refuses this bundle and goes on with the one before", None, acknowledgement.problems)
+        case "silent":
+            message = f"the gateway has not said within {acknowledgement.seconds:g} s that it acts on it"
+            report(message, "`hoplon doctor` says what is wrong with it")
+
+
+def _applied_json(applied: "Applied", acknowledgement: "Acknowledgement") -> dict[str, Any]:
+    return {
+        "zone": {"id": applied.zone_id, "name": applied.zone_name},
+        "version": applied.version,
+        "changes": applied.changes,
+        "bundle": applied.bundle,
+        "gateway": acknowledgement.outcome,
+        "seconds": acknowledgement.seconds,
+        "errors": [{"path": problem.path, "message": problem.message} for problem in acknowledgement.problems],
+    }
+
+
+def _version_json(version: "PolicyVersion") -> dict[str, Any]:
+    return {
+        "zone": {"id": version.zone_id, "name": version.zone_name},
+        "version": version.version,
+        "committed_at": version.committed_at.isoformat(),
+        "author": version.author,
+        "changes": version.changes,
+        "bundle": version.bundle,
+        "document": version.document,
+    }

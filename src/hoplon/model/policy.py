@@ -1,0 +1,73 @@
+"""Policy: what the operator wants, per zone and feature, as frozen values. Knows neither TOML nor the bundle."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Where a zone's traffic goes. `ca_file` and `server_name` matter for https only."""
+
+    url: str
+    protocol: str = "http1"
+    ca_file: str | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long the gateway waits for an upstream."""
+
+    connect_seconds: float = 5.0
+    read_seconds: float = 60.0
+    idle_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """How much of a body is held back to be judged."""
+
+    limit_bytes: int = 1048576
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """How many transactions give Observations, and how much of each."""
+
+    probability: float = 0.02
+    full_per_minute: int = 60
+    per_session_per_minute: int = 30
+    max_leaves: int = 200
+    body_copy_bytes: int = 65536
+    literal_sessions: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a blocked caller gets to see."""
+
+    status: int = 403
+    show_violations: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ZonePolicy:
+    """The part of a policy that belongs to no feature. No hosts means any host."""
+
+    name: str
+    upstreams: tuple[Upstream, ...]
+    hosts: tuple[str, ...] = ()
+    merge_slashes: bool = False
+    timeouts: Timeouts = Timeouts()
+    inspection: Inspection = Inspection()
+    observe: Observe = Observe()
+    block: Block = Block()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One zone's policy: the zone itself and, by feature name, what each feature's own table says."""
+
+    zone: ZonePolicy
+    features: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Saved operations: method + host + path template, and what happens to requests that match none."""

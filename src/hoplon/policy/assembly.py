@@ -1,0 +1,98 @@
+"""Policy versions to one PolicyBundle: a pure function, so that the same versions always give the same bytes and hash.
+
+The format (manifest and parts) is the engine's, documented with its loader in `crates/engine/src/bundle`.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hoplon.errors import Problem
+from hoplon.model.policy import Policy
+from hoplon.model.versions import PolicyBundle
+from hoplon.policy.feature import Feature
+from hoplon.policy.zone import compile_zone
+
+MANIFEST_FORMAT = 1
+PART_FORMAT = 1
+_OVERLAP_HINT = "name each zone's own hosts; one zone at most may take any host"
+_VARIABLE_LABEL = re.compile(r"\{[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneVersion:
+    """The committed policy version of one zone that goes into a bundle."""
+
+    zone_id: str
+    version: int
+    committed_at: datetime
+    policy: Policy
+
+
+def assemble(zones: Sequence[ZoneVersion], features: Sequence[Feature]) -> PolicyBundle:
+    """The bundle of these zones. Its time is that of the newest version in it."""
+    parts: dict[str, bytes] = {}
+    entries: list[dict[str, Any]] = []
+    for zone in zones:
+        for kind, content in _compile(zone, features).items():
+            data = canonical_json(content)
+            digest = hashlib.sha256(data).hexdigest()
+            parts[digest] = data
+            entries.append(_entry(kind, zone.zone_id, digest, len(data)))
+    return PolicyBundle(canonical_json(_manifest(zones, entries)), parts)
+
+
+def check_zones(zones: Sequence[ZoneVersion]) -> tuple[Problem, ...]:
+    """Names and hosts that two zones claim: a request must belong to one zone only."""
+    owner: dict[str, str] = {}
+    problems = _check_names(zones)
+    for zone in zones:
+        name = zone.policy.zone.name
+        for host in zone.policy.zone.hosts or ("",):
+            other = owner.setdefault(_VARIABLE_LABEL.sub("{}", host), name)
+            if other != name:
+                what = f"`{host}` belongs" if host else "any host (empty `hosts`) belongs"
+                problems.append(Problem("zone.hosts", f"{what} to zone `{other}` and to zone `{name}`", _OVERLAP_HINT))
+    return tuple(problems)
+
+
+def _check_names(zones: Sequence[ZoneVersion]) -> list[Problem]:
+    names = [zone.policy.zone.name for zone in zones]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [Problem("zone.name", f"there already is a zone `{name}`", "choose another name") for name in twice]
+
+
+def canonical_json(content: object) -> bytes:
+    """Compact JSON with sorted keys: equal content gives equal bytes, hence an equal hash."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _compile(zone: ZoneVersion, features: Sequence[Feature]) -> dict[str, Mapping[str, Any]]:
+    """Every part of one zone, by kind; the features' rules, in the features' order, are one part."""
+    parts: dict[str, Mapping[str, Any]] = {"zone": compile_zone(zone.zone_id, zone.policy.zone)}
+    rules: list[Mapping[str, Any]] = []
+    for feature in features:
+        compiled = feature.compile(zone.policy.features[feature.name], zone.policy.zone)
+        parts.update(compiled.parts)
+        rules.extend(compiled.rules)
+    return {**parts, "rules": {"rules": rules}}
+
+
+def _entry(kind: str, zone_id: str, digest: str, size_bytes: int) -> dict[str, Any]:
+    return {"kind": kind, "zone": zone_id, "format": PART_FORMAT, "sha256": digest, "bytes": size_bytes}
+
+
+def _manifest(zones: Sequence[ZoneVersion], entries: list[dict[str, Any]]) -> dict[str, Any]:
+    newest = max((zone.committed_at for zone in zones), default=datetime.fromtimestamp(0, UTC))
+    return {
+        "format": MANIFEST_FORMAT,
+        "created_at": newest.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "zones": [
+            {"id": zone.zone_id, "name": zone.policy.zone.name, "policy_version": zone.version} for zone in zones
+        ],
+        "parts": entries,
+    }

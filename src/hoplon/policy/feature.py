@@ -1,0 +1,52 @@
+"""What a feature brings to policy: its table in the document, its checks, and what it compiles to.
+
+The ordered list of features is made by `hoplon.service.features` and handed in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from hoplon.errors import Problem
+from hoplon.model.policy import ZonePolicy
+
+
+class Table(BaseModel):
+    """A table of the policy document: unknown keys are errors, values are not changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What one feature gives to a zone's bundle: parts by kind, and rules in the order in which they decide."""
+
+    parts: Mapping[str, Any]
+    rules: tuple[Mapping[str, Any], ...] = ()
+
+
+class Feature(Protocol):
+    """One feature's side of policy. Its policy value is a frozen dataclass that only the feature looks into."""
+
+    name: str
+    """The feature's word: the name of its table."""
+
+    table: type[Table]
+    """The table as it stands in the document. It must be complete by default."""
+
+    def read(self, table: Any) -> Any:
+        """The policy value that a checked table means."""
+
+    def write(self, policy: Any) -> dict[str, Any]:
+        """The canonical table of a policy value, such that `read` gives it back."""
+
+    def check(self, policy: Any, zone: ZonePolicy) -> Sequence[Problem]:
+        """Everything wrong with it, each with its path in the document."""
+
+    def compile(self, policy: Any, zone: ZonePolicy) -> Compiled:
+        """What the engine needs. Only called when `check` found nothing."""
+
+    def describe(self, old: Any, new: Any) -> Sequence[str]:
+        """What changes from `old` to `new`, in words; empty when nothing does."""

@@ -1,0 +1,6 @@
+"""The ordered list of features that take part in policy: the order of the document's tables and of the rules."""
+
+from hoplon.operations.policy import OperationsFeature
+from hoplon.policy.feature import Feature
+
+FEATURES: tuple[Feature, ...] = (OperationsFeature(),)

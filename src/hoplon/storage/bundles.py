@@ -1,0 +1,118 @@
+"""Bundles on disk: content-addressed parts, a manifest put in place by one atomic rename, and the cleaning up.
+
+    bundles/current   bundles/last_good   bundles/parts/<sha256>   bundles/history/<manifest sha256>
+
+Parts are on disk before the manifest that names them; whoever reads `current` finds everything. Callers hold the
+policy lock.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from hoplon.errors import HoplonError
+from hoplon.model.mode import Mode
+from hoplon.model.versions import PolicyBundle
+from hoplon.storage.files import replace_file
+from hoplon.storage.state import StateDirectory
+
+KEPT_MANIFESTS = 20
+"""So many recent manifests stay loadable, for looking back."""
+
+
+def stage_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
+    """Write everything but `current`: a full disk is noticed here, before anything is committed."""
+    try:
+        for digest, content in bundle.parts.items():
+            if not _is_intact(state.bundle_parts / digest, digest):
+                replace_file(state.bundle_parts / digest, content)
+        history = _history(state)
+        history.mkdir(exist_ok=True, mode=0o700)
+        replace_file(history / bundle.hash, bundle.manifest)
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def activate_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
+    """Make a staged bundle the current one by one rename, then clean up. A crash leaves the old or the new one."""
+    try:
+        replace_file(state.current, bundle.manifest)
+    except OSError as error:
+        raise _unwritable(error) from error
+    collect_garbage(state)
+
+
+def manifest_hash(path: Path) -> str | None:
+    """The hash of the bundle whose manifest is at `path`; None when there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def collect_garbage(state: StateDirectory) -> int:
+    """Delete parts that neither `current`, `last_good` nor a recent manifest names; how many were deleted."""
+    recent = _newest_first(_history(state))
+    kept = [state.current, state.last_good, *recent[:KEPT_MANIFESTS]]
+    for manifest in recent[KEPT_MANIFESTS:]:
+        manifest.unlink(missing_ok=True)
+    needed = {digest for manifest in kept for digest in _part_digests(manifest)}
+    unneeded = [part for part in state.bundle_parts.iterdir() if part.name not in needed]
+    for part in unneeded:
+        part.unlink(missing_ok=True)
+    return len(unneeded)
+
+
+def read_mode(state: StateDirectory) -> Mode:
+    """The mode that is set; `enforce` when none is. Raises `mode.unreadable` when the file holds something else."""
+    try:
+        return Mode(state.mode.read_text().strip())
+    except FileNotFoundError:
+        return Mode.ENFORCE
+    except (ValueError, OSError) as error:
+        message = f"{state.mode} holds no mode"
+        raise HoplonError("mode.unreadable", message, "`hoplon mode enforce` writes it anew") from error
+
+
+def write_mode(state: StateDirectory, mode: Mode) -> None:
+    """Set the mode; the gateway takes it within a second."""
+    try:
+        replace_file(state.mode, f"{mode}\n".encode())
+    except OSError as error:
+        message = f"cannot write {state.mode}: {error.strerror}"
+        raise HoplonError("state.unusable", message, "run as the user who owns the state directory") from error
+
+
+def _unwritable(error: OSError) -> HoplonError:
+    message = f"the bundle could not be written: {error.strerror} ({error.filename})"
+    return HoplonError(
+        "bundle.unwritable", message, "traffic goes on under the bundle before; make room, then try again"
+    )
+
+
+def _history(state: StateDirectory) -> Path:
+    return state.bundles / "history"
+
+
+def _is_intact(part: Path, digest: str) -> bool:
+    """Whether the part is there with the content that its name says; a torn or edited one is written anew."""
+    return manifest_hash(part) == digest
+
+
+def _newest_first(directory: Path) -> list[Path]:
+    return (
+        sorted(directory.iterdir(), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+        if directory.is_dir()
+        else []
+    )
+
+
+def _part_digests(manifest: Path) -> Iterable[str]:
+    """What a manifest needs; nothing when it is missing or broken, for then nobody can load it either."""
+    try:
+        document: Any = json.loads(manifest.read_bytes())
+        return [str(part["sha256"]) for part in document["parts"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -1,0 +1,198 @@
+"""The database: SQLite in WAL mode through SQLAlchemy, written portably; its tables and the version it must have.
+
+Every transaction is short and immediate, so writers queue instead of failing half-way. Errors of the store become
+`HoplonError`s with what to do.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from hoplon.errors import HoplonError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+NEWEST = "0001"
+"""The revision that this version of Hoplon needs; a test compares it with the migrations."""
+_BUSY_SECONDS = 5.0
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, stored in UTC; always aware."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+zones = Table(
+    "zones",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(63), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+)
+
+policy_versions = Table(
+    "policy_versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("zone_id", String(32), ForeignKey("zones.id"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("committed_at", Moment, nullable=False),
+    Column("author", String(255), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("changes", Text, nullable=False),
+    Column("bundle", String(64)),
+    UniqueConstraint("zone_id", "version"),
+)
+
+
+def open_database(path: Path) -> Engine:
+    """The database at `path`, made or brought to the newest version where needed.
+
+    Raises `database.newer` when a newer Hoplon has written it, `database.unusable` or `database.locked` when it
+    cannot be used.
+    """
+    engine = _connect(path)
+    try:
+        revision = _revision(engine)
+        if revision != NEWEST:
+            _migrate(engine, revision)
+    except SQLAlchemyError as error:
+        raise _explained(error, path) from error
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One transaction: committed when the block ends, undone when it raises."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise _explained(error, Path(engine.url.database or "")) from error
+
+
+def database_revision(path: Path) -> str | None:
+    """The version of an existing database without changing it; None when it has none yet."""
+    engine = _connect(path)
+    try:
+        return _revision(engine)
+    except SQLAlchemyError as error:
+        raise _explained(error, path) from error
+    finally:
+        engine.dispose()
+
+
+def _connect(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    """WAL for readers beside a writer; FULL so that what is acknowledged survives a power cut."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _revision(engine: Engine) -> str | None:
+    if not inspect(engine).has_table("alembic_version"):
+        return None
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(engine: Engine, revision: str | None) -> None:
+    """Alembic is imported only here: it costs a fifth of a second, and nearly every start needs no migration."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise HoplonError(
+            "database.newer",
+            f"the database was written by a newer version of Hoplon (revision {revision}, this one knows {NEWEST})",
+            "install that version again, or use another --state DIR; nothing was changed",
+        )
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _explained(error: SQLAlchemyError, path: Path) -> HoplonError:
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(cause, "sqlite_errorname", "")
+    for prefix, (code, message, hint) in _STORE_ERRORS.items():
+        if name.startswith(prefix):
+            return HoplonError(code, message.format(path=path), hint)
+    return HoplonError("database.unusable", f"the database {path} cannot be used: {cause}", "`hoplon doctor` says more")
+
+
+_STORE_ERRORS: dict[str, tuple[str, str, str]] = {
+    "SQLITE_BUSY": (
+        "database.locked",
+        f"the database {{path}} was locked by another process for {_BUSY_SECONDS:g} s",
+        "try again; nothing was changed",
+    ),
+    "SQLITE_READONLY": ("database.unusable", "the database {path} is read-only", "run as the user who owns it"),
+    "SQLITE_FULL": (
+        "database.unusable",
+        "no space left for the database {path}",
+        "free disk space; nothing was changed",
+    ),
+    "SQLITE_NOTADB": ("database.unusable", "{path} is no database", "move it away, or restore a backup"),
+    "SQLITE_CORRUPT": ("database.unusable", "the database {path} is damaged", "restore a backup"),
+    "SQLITE_CANTOPEN": (
+        "database.unusable",
+        "the database {path} cannot be opened",
+        "check that its directory exists and belongs to you",
+    ),
+}

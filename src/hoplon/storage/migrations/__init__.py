@@ -1,0 +1,1 @@
+"""Migrations of the database, packaged with the code that needs them."""
