@@ -1,0 +1,59 @@
+"""Retention: takes the sealed files and the limits, gives what must go, oldest first; then deletes it.
+
+The gateway enforces the same limits by itself (a dead worker must not fill the disk), under the same lock.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from hoplon.storage.records.layout import Layout, SealedFile, open_segments, sealed_files, utc_day
+from hoplon.storage.records.lock import changing
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how much is kept."""
+
+    seconds: float
+    bytes: int
+
+
+def expired(files: Sequence[SealedFile], open_bytes: int, limits: Limits, now: datetime) -> list[SealedFile]:
+    """The sealed files to delete: whole days beyond the age, then the oldest segments until all fit in the bytes.
+
+    All files of a segment's day go together, so that no violation outlives its record.
+    """
+    oldest_day = utc_day(now - timedelta(seconds=limits.seconds))
+    gone = [file for file in files if file.day < oldest_day]
+    kept = [file for file in files if file.day >= oldest_day]
+    excess = open_bytes + sum(file.size_bytes for file in kept) - limits.bytes
+    for _, group in groupby(sorted(kept, key=_age), key=lambda file: (file.day, file.segment)):
+        if excess <= 0:
+            break
+        together = list(group)
+        gone += together
+        excess -= sum(file.size_bytes for file in together)
+    return gone
+
+
+def retain(layout: Layout, limits: Limits, now: datetime, lock_timeout_seconds: float = 30.0) -> list[SealedFile]:
+    """Delete what `expired` says; gives what was deleted."""
+    with changing(layout, lock_timeout_seconds):
+        open_bytes = sum(segment.size_bytes() for segment in open_segments(layout))
+        gone = expired(sealed_files(layout), open_bytes, limits, now)
+        for file in gone:
+            file.path.unlink(missing_ok=True)
+        _remove_empty_directories(gone)
+    return gone
+
+
+def _age(file: SealedFile) -> tuple[object, str]:
+    return file.day, file.segment
+
+
+def _remove_empty_directories(gone: Iterable[SealedFile]) -> None:
+    for partition in {file.path.parent for file in gone}:
+        if not any(partition.iterdir()):
+            partition.rmdir()

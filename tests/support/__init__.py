@@ -1,0 +1,1 @@
+"""Makers of realistic input for tests and benchmarks."""
