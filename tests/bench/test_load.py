@@ -22,7 +22,7 @@ Transfer/sec:     74.22MB
 
 def test_wrk_is_read_with_its_units() -> None:
     burst = parse_wrk(WRK.format(extra=""))
-    assert burst == (394564, 65760.12, 0.83, 6.34, 0)
+    assert burst == pytest.approx((394564, 65760.12, 0.83, 6.34, 0))
 
 
 def test_wrk_failures_of_both_kinds_count() -> None:
