@@ -10,7 +10,7 @@ use arc_swap::ArcSwapOption;
 use engine::bundle::Bundle;
 use engine::hash::Keys;
 use engine::observe::Sampler;
-use engine::transaction::Ended;
+use engine::transaction::{Ended, Mode, Surroundings};
 use engine::verdict::{Effect, Verdict};
 
 use crate::alerts::Alerts;
@@ -140,6 +140,16 @@ impl Shared {
             status: Arc::default(),
             config,
         }
+    }
+
+    /// The mode that a transaction beginning now has.
+    pub fn mode(&self) -> Mode {
+        self.mode.load()
+    }
+
+    /// What the engine looks at beside the bundle; `dice` are 64 random bits.
+    pub fn surroundings(&self, dice: u64) -> Surroundings<'_> {
+        Surroundings { sampler: Some(&self.sampler), dice, hosts: &self.hosts }
     }
 
     /// Applies what a verdict says is to be done after the decision. Called once per transaction.
