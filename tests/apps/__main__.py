@@ -16,44 +16,18 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from apps import comparison
 from apps.applications import APPLICATIONS, Application, Place
 from apps.comparison import Run
 from apps.descriptions import Description, operations_of
 from apps.gateway import gateway_before
 from apps.processes import AppFailedError, free_port, run_client, running
+from apps.report import Outcome, Report, as_text, judge
 from apps.tap import Tap
 
 SETTLE_SECONDS = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One run with what was learned beside it; records and operations are Hoplon's, empty in a direct run."""
-
-    run: Run
-    description: Description
-    faults: tuple[str, ...]
-    records: tuple[dict[str, Any], ...] = ()
-    operations: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the comparison of one application gave; `problems` empty means that nothing differs."""
-
-    application: str
-    requests: int
-    upgrades: int
-    operations_described: int
-    operations_exercised: int
-    operations_undescribed: int
-    operations_seen: int
-    problems: tuple[str, ...]
 
 
 async def compare(name: str, work: Path, drivers: Path, direct_twice: bool) -> Report:
@@ -104,49 +78,8 @@ async def one_run(application: Application, place: Place, tap: Tap, through: boo
         run = Run(lines, tuple(code for code, _ in ended), tuple(exchanges))
         if not gateway:
             return Outcome(run, description, tuple(faults))
-        records = await asyncio.to_thread(gateway.records, len(exchanges))
-        operations = await asyncio.to_thread(gateway.operations)
-        return Outcome(run, description, tuple(faults), tuple(records), tuple(operations))
-
-
-def judge(application: Application, direct: Outcome, through: Outcome) -> Report:
-    """Every way in which the second run differs from the first, and Hoplon's records from what passed."""
-    description = direct.description
-    before, after = (comparison.exchanges_seen(description, outcome.run) for outcome in (direct, through))
-    used = [description.operation_of(e.method, e.target) for e in through.run.exchanges]
-    unknown = {
-        f"{e.method} {e.target}" for e, operation in zip(through.run.exchanges, used, strict=True) if not operation
-    }
-    problems = [*direct.faults, *through.faults, *(f"in no description: {request}" for request in sorted(unknown))]
-    problems += comparison.differences(before, after)
-    problems += comparison.line_differences(direct.run, through.run)
-    problems += comparison.header_differences(description, direct.run, through.run)
-    if through.records:
-        recorded = comparison.seen_of(description, ((r["method"], r["path"], r["status"]) for r in through.records))
-        problems += [f"record: {line}" for line in comparison.differences(after, recorded)]
-    exercised = {operation for operation in used if operation}
-    return Report(
-        application.name,
-        len(through.run.exchanges),
-        sum(exchange.status == 101 for exchange in through.run.exchanges),
-        len(description.described),
-        len(exercised & description.described),
-        len(exercised & description.undescribed),
-        len(through.operations),
-        tuple(problems),
-    )
-
-
-def show(report: Report) -> None:
-    """One application's report as text."""
-    print(f"{report.application}: {report.requests} requests, {report.upgrades} upgraded connections")
-    print(
-        f"  operations: {report.operations_described} described, {report.operations_exercised} of them exercised"
-        f" (+ {report.operations_undescribed} that the description leaves out), {report.operations_seen} seen by Hoplon"
-    )
-    for problem in report.problems:
-        print(f"  DIFFERS  {problem}")
-    print("  " + (f"{len(report.problems)} differences" if report.problems else "no difference"), flush=True)
+        written = await asyncio.to_thread(gateway.written, len(exchanges))
+        return Outcome(run, description, tuple(faults), written)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -167,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         except (AppFailedError, subprocess.CalledProcessError) as error:
             print(f"error: {name}: {error}", file=sys.stderr)
             return 1
-        show(reports[-1])
+        print(as_text(reports[-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(report) for report in reports], indent=1))
     return 1 if any(report.problems for report in reports) else 0

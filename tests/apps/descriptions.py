@@ -7,7 +7,7 @@ Pure. A template's variables stand for one segment, but for those in `spanning`,
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -44,6 +44,25 @@ class Description:
         return None
 
 
+Fit = Literal["same", "narrower", "wider", "unknown"]
+
+
+def fit(description: Description, method: str, template: str) -> tuple[Fit, Operation | None]:
+    """How a seen operation stands to the described ones, and to which.
+
+    `same` names the same requests; `narrower` has a literal where the description has a variable (its requests are
+    described, only not all of them seen); `wider` has a variable where the description tells literals apart.
+    """
+    operation = description.operation_of(method, re.sub(r"\{[^}]*\}", "any-value", template))
+    if operation:
+        return ("same" if _shape(operation.template) == _shape(template) else "narrower"), operation
+    pattern = _pattern(template, frozenset())
+    for candidate in description.described | description.undescribed:
+        if candidate.method == method and pattern.fullmatch(candidate.template):
+            return "wider", candidate
+    return "unknown", None
+
+
 def operations_of(document: Mapping[str, Any], prefix: str = "") -> list[Operation]:
     """The operations of a Swagger 2.0 or OpenAPI 3 document, with Swagger's base path, or a given one, in front."""
     base = prefix or document.get("basePath", "").rstrip("/")
@@ -65,3 +84,7 @@ def _pattern(template: str, spanning: frozenset[str]) -> re.Pattern[str]:
         (".*" if part in spanning else "[^/]+") if index % 2 else re.escape(part) for index, part in enumerate(parts)
     )
     return re.compile(text + "/?")
+
+
+def _shape(template: str) -> list[str]:
+    return ["{}" if segment.startswith("{") else segment for segment in template.rstrip("/").split("/")]

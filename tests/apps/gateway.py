@@ -12,6 +12,7 @@ from typing import Any
 
 from apps.applications import Command
 from apps.processes import AppFailedError, free_port, running
+from apps.report import Written
 
 HOPLON = (sys.executable, "-m", "hoplon")
 RECORDS = "SELECT method, path, status, upgraded, error FROM records"
@@ -25,19 +26,14 @@ class Gateway:
     port: int
     state: Path
 
-    def records(self, expected: int) -> list[dict[str, Any]]:
-        """All records, once there are as many as `expected` (the writer flushes each second) or time is up."""
+    def written(self, requests: int) -> Written:
+        """What Hoplon wrote down, once it is as much as `requests` (the writer flushes each second) or time is up."""
         deadline = time.monotonic() + FLUSH_SECONDS
         while True:
-            found: list[dict[str, Any]] = self._ask("records", "query", RECORDS, "--json")
-            if len(found) >= expected or time.monotonic() > deadline:
-                return found
+            records = self._ask("records", "query", RECORDS, "--json")
+            if len(records) >= requests or time.monotonic() > deadline:
+                return Written(tuple(records), tuple(self._ask("operations", "--seen", "--json")))
             time.sleep(0.5)
-
-    def operations(self) -> list[dict[str, Any]]:
-        """The operations that Hoplon saw."""
-        found: list[dict[str, Any]] = self._ask("operations", "--seen", "--json")
-        return found
 
     def _ask(self, *arguments: str) -> Any:
         command = (*HOPLON, *arguments, "--state", str(self.state))

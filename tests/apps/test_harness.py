@@ -9,8 +9,10 @@ import pytest
 pytest.importorskip("h11", reason="the tap reads HTTP with h11")
 
 from apps import comparison
+from apps.applications import KINTO
 from apps.comparison import Run
-from apps.descriptions import Description, Operation, operations_of
+from apps.descriptions import Description, Operation, fit, operations_of
+from apps.report import Outcome, Written, judge
 from apps.tap import Conversation, Exchange, Tap
 
 ITEMS = Description([Operation("GET", "/items/{id}"), Operation("GET", "/items/new"), Operation("POST", "/items/")])
@@ -50,6 +52,21 @@ def test_operations_are_read_with_their_base_path() -> None:
     document = {"basePath": "/v1", "paths": {"/a": {"get": {}, "parameters": []}, "/b": {"post": {}}}}
     assert operations_of(document) == [Operation("GET", "/v1/a"), Operation("POST", "/v1/b")]
     assert operations_of({"paths": {"/a": {"get": {}}}}, "/api") == [Operation("GET", "/api/a")]
+
+
+@pytest.mark.parametrize(
+    ("method", "template", "expected"),
+    [
+        ("GET", "/items/{var1}", "same"),
+        ("GET", "/items/new", "same"),
+        ("GET", "/items/77", "narrower"),
+        ("GET", "/{var1}/new", "wider"),
+        ("GET", "/parts/{var1}", "unknown"),
+        ("PUT", "/items/{var1}", "unknown"),
+    ],
+)
+def test_a_seen_operation_is_held_against_the_description(method: str, template: str, expected: str) -> None:
+    assert fit(ITEMS, method, template)[0] == expected
 
 
 def test_a_different_status_a_lost_and_a_doubled_request_are_differences() -> None:
@@ -117,3 +134,28 @@ def test_the_tap_forwards_bytes_as_they_are_even_when_they_are_no_http() -> None
     answer, faults = asyncio.run(scenario())
     assert answer == b"\x00\x01\r\n"
     assert len(faults) == 1
+
+
+def outcome(*exchanges: Exchange, written: Written | None = None) -> Outcome:
+    return Outcome(run(*exchanges), ITEMS, (), written)
+
+
+def record(path: str, status: int = 200) -> dict[str, object]:
+    return {"method": "GET", "path": path, "status": status}
+
+
+def test_hoplons_records_are_held_against_what_passed() -> None:
+    passed = [exchange("GET", "/items/1"), exchange("GET", "/items/2")]
+    seen = ({"method": "GET", "path": "/items/{var1}"},)
+    whole = outcome(*passed, written=Written((record("/items/1"), record("/items/2")), seen))
+    assert judge(KINTO, outcome(*passed), whole).problems == ()
+    lost = outcome(*passed, written=Written((record("/items/1"),), seen))
+    assert judge(KINTO, outcome(*passed), lost).problems == ("records: GET /items/{id} 200: 2 before, 1 after",)
+
+
+def test_an_operation_that_was_called_and_not_seen_is_a_problem_and_one_that_failed_is_none() -> None:
+    passed = [exchange("GET", "/items/1"), exchange("POST", "/items/", 403)]
+    records = (record("/items/1"), {"method": "POST", "path": "/items/", "status": 403})
+    report = judge(KINTO, outcome(*passed), outcome(*passed, written=Written(records, ())))
+    assert report.problems == ("called with success, but not seen: GET /items/{id}",)
+    assert (report.described, report.exercised) == (3, 2)

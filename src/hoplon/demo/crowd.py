@@ -37,10 +37,13 @@ class Crowd:
         self.send_home()
 
     def send_home(self) -> None:
-        """Everybody stops before the next request; raises what went wrong in a script, if anything did."""
+        """Everybody stops before the next request."""
         self._go_home.set()
         for thread in self._threads:
             thread.join()
+
+    def check(self) -> None:
+        """Raise what went wrong in a script, if anything did."""
         if self._failures:
             raise self._failures[0]
 
@@ -51,6 +54,11 @@ class Crowd:
         return sorted(everything, key=lambda exchange: exchange.at)
 
     @property
+    def visits(self) -> int:
+        """How many whole visits everybody has made at least."""
+        return min(visitor.visits for visitor in self._visitors)
+
+    @property
     def size(self) -> int:
         """How many requests were answered so far."""
         return sum(len(visitor.exchanges) for visitor in self._visitors)
@@ -59,6 +67,7 @@ class Crowd:
         try:
             while True:
                 guest.script(visitor, chance)
+                visitor.visits += 1
         except SentHomeError:
             pass
         except Exception as error:  # noqa: BLE001 - raised again where the crowd is sent home

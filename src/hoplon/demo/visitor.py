@@ -14,6 +14,7 @@ from typing import Any
 
 REQUEST_ID_HEADER = "hoplon-request-id"
 TIMEOUT_SECONDS = 10
+BLOCKED = 403
 
 
 class SentHomeError(Exception):
@@ -31,6 +32,7 @@ class Exchange:
     path: str
     status: int
     request_id: str | None
+    is_blocked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Answer:
     def request_id(self) -> str | None:
         return self.headers.get(REQUEST_ID_HEADER)
 
+    @property
+    def is_blocked(self) -> bool:
+        """Hoplon's own answers are problem documents (RFC 9457); the shop never gives one."""
+        return self.status == BLOCKED and self.headers.get("content-type", "").startswith("application/problem+json")
+
 
 class Visitor:
     """Somebody with an address, a connection and perhaps a token. `pause` comes before each request and may stop it."""
@@ -58,6 +65,7 @@ class Visitor:
         self.who = who
         self.headers: dict[str, str] = {"user-agent": f"shop-demo/1 ({kind})"}
         self.exchanges: list[Exchange] = []
+        self.visits = 0
         self._pause = pause
         self._connection = http.client.HTTPConnection(
             "127.0.0.1", port, timeout=TIMEOUT_SECONDS, source_address=own_address(number)
@@ -78,7 +86,8 @@ class Visitor:
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()
             answer = Answer(0, {}, str(error).encode())
-        self.exchanges.append(Exchange(at, self.kind, self.who, method, path, answer.status, answer.request_id))
+        seen = Exchange(at, self.kind, self.who, method, path, answer.status, answer.request_id, answer.is_blocked)
+        self.exchanges.append(seen)
         return answer
 
     def close(self) -> None:
