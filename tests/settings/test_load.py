@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hoplon.errors import HoplonError
-from hoplon.settings import load_settings
+from hoplon.settings.load import load_settings
 
 
 def problems_of(**arguments: object) -> list[tuple[str, str | None]]:

@@ -4,6 +4,8 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import click
+
 _PIPE_WIDTH = 100_000
 
 
@@ -20,5 +22,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]], right: C
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text("-" if value is None else str(value)) for value in row))
-    console = Console(width=None if is_terminal else _PIPE_WIDTH, soft_wrap=not is_terminal)
-    console.print(table)
+    console = Console(width=None if is_terminal else _PIPE_WIDTH)
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())

@@ -12,6 +12,7 @@ from hoplon.spelling import did_you_mean
 OPERATION_NAMESPACE = UUID("6f0e7a52-5f0c-5d5e-9f66-0c9b0d6a3c11")
 """The namespace of operation ids. It never changes: ids are stable across installations."""
 
+MAX_SEGMENTS = 64
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _TOKEN = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")
@@ -37,6 +38,8 @@ def path_fault(path: str) -> tuple[str, str] | None:
         return f"`{path}` does not begin with `/`", f"write `/{path}`"
     if len(path) > 4096:
         return "a path is at most 4096 characters", "shorten it"
+    if path.count("/") > MAX_SEGMENTS:
+        return f"a path has at most {MAX_SEGMENTS} segments", "no request with more matches any operation"
     if "?" in path or "#" in path:
         return f"`{path}`: an operation is known by its path alone", "leave the query string out"
     return next((fault for segment in path[1:].split("/") if (fault := _segment_fault(segment))), None)
@@ -84,6 +87,8 @@ def _segment_fault(segment: str) -> tuple[str, str] | None:
         return f"`{segment}`: `%` must be followed by two hexadecimal digits", "write a percent sign as `%25`"
     if "%00" in segment:
         return f"`{segment}`: `%00` is refused in any mode", "remove it"
+    if re.match(r"\.{1,2};", _normalise(segment)):
+        return f"`{segment}`: a dot segment with a parameter is refused in any mode", "remove it"
     if _normalise(segment) in (".", ".."):
         return f"`{segment}`: requests are matched after dot segments are removed", "write the path without it"
     return None

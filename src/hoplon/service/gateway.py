@@ -32,9 +32,10 @@ class GatewayStatus:
     bundle_refused: str | None
     bundle_errors: tuple[Problem, ...]
     mode: str | None
+    phase: str | None
     written_at: datetime
     records: dict[str, Any] = field(default_factory=dict)
-    requests: int | None = None
+    alerts: dict[str, str] = field(default_factory=dict)
 
     def age_seconds(self, now: datetime) -> float:
         return (now - self.written_at).total_seconds()
@@ -103,7 +104,8 @@ def _status(document: dict[str, Any], written_at: datetime) -> GatewayStatus:
         bundle_refused=document.get("bundle_refused"),
         bundle_errors=tuple(Problem(str(error.get("path", "")), str(error.get("message", ""))) for error in errors),
         mode=document.get("mode"),
+        phase=document.get("phase"),
         written_at=written_at,
         records=document.get("records") or {},
-        requests=document.get("requests"),
+        alerts=document.get("alerts") or {},
     )

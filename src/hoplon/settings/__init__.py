@@ -1,6 +1,4 @@
-"""Process settings: `hoplon.toml`, then `HOPLON_*`, then flags. Their meaning is in `fields`, reading in `load`."""
+"""Process settings: `hoplon.toml`, then `HOPLON_*`, then flags. Their meaning is in `fields`, reading in `load`.
 
-from hoplon.settings.fields import RecordsSettings, Settings, TlsSettings
-from hoplon.settings.load import load_settings
-
-__all__ = ["RecordsSettings", "Settings", "TlsSettings", "load_settings"]
+Import from the modules: `sources` is cheap, the others bring pydantic.
+"""

@@ -15,11 +15,9 @@ from pydantic.fields import FieldInfo
 
 from hoplon.errors import HoplonError, Problem
 from hoplon.settings.fields import Settings
+from hoplon.settings.sources import CONFIG_VARIABLE, PREFIX, config_file, environment_name
 from hoplon.spelling import did_you_mean
 
-DEFAULT_CONFIG = Path("hoplon.toml")
-PREFIX = "HOPLON_"
-CONFIG_VARIABLE = "HOPLON_CONFIG"
 _NO_SETTINGS = {CONFIG_VARIABLE, "HOPLON_TRACEBACK"}
 _SERVICE_LINKS = ("HOPLON_SERVICE_", "HOPLON_PORT")
 """Kubernetes sets these in every pod beside a service named `hoplon`; they are no settings."""
@@ -35,7 +33,7 @@ def load_settings(
     Raises `settings.invalid` with every problem.
     """
     environ = os.environ if environ is None else environ
-    file = _config_file(config, environ)
+    file = config_file(config, environ)
     sources: dict[str, dict[str, Any]] = {
         str(file): _read_toml(file) if file is not None else {},
         "environment": _read_environment(environ),
@@ -50,11 +48,6 @@ def load_settings(
         return Settings.model_validate(reduce(_merged, sources.values()))
     except ValidationError as error:
         raise _invalid([_explain(item, sources) for item in error.errors()]) from None
-
-
-def environment_name(path: str) -> str:
-    """The variable of a setting: `records.queue` is `HOPLON_RECORDS_QUEUE`."""
-    return PREFIX + path.replace(".", "_").upper()
 
 
 def setting_fields(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -74,15 +67,6 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(below.get(name), dict)
     }
     return below | above | both
-
-
-def _config_file(config: Path | None, environ: Mapping[str, str]) -> Path | None:
-    named = config or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is None:
-        return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
-    if not named.is_file():
-        raise HoplonError("settings.invalid", f"no configuration file at {named}", "without --config defaults are used")
-    return named
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

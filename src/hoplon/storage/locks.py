@@ -65,9 +65,10 @@ def part_in_use(state: StateDirectory, part: str) -> HoplonError:
     """The error for a second process of the same part."""
     pid = part_holder(state, part)
     who = f" (pid {pid})" if pid else ""
+    what = "`hoplon up`" if part == "supervisor" else f"a {part}"
     return HoplonError(
         "part.in_use",
-        f"a {part} is already running in {state.root}{who}",
+        f"{what} is already running in {state.root}{who}",
         f"stop it first{f': kill {pid}' if pid else ''}, or use another --state DIR",
     )
 

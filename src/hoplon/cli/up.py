@@ -1,0 +1,188 @@
+"""`hoplon up`: gateway and worker, supervised, and the first screen. What happens is in `service` and `supervisor`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hoplon.cli.options import process_options, settings_of
+
+if TYPE_CHECKING:
+    from hoplon.service.gateway_start import GatewayStart
+    from hoplon.supervisor import Event, PartPlan
+
+_DRAIN_MARGIN_SECONDS = 5.0
+_WORKER_STOP_SECONDS = 10.0
+
+
+@click.command()
+@process_options
+@click.pass_context
+def up(context: click.Context, /, config: str | None, **flags: object) -> None:
+    """Put Hoplon in front of an API: gateway and worker, supervised, until Ctrl-C."""
+    from hoplon.service.gateway_start import prepare_gateway
+    from hoplon.storage.locks import holding_part
+    from hoplon.supervisor import supervise
+
+    settings = settings_of(config, **flags)
+    parts = ("supervisor", "gateway", "worker")
+    with prepare_gateway(settings, parts) as start, holding_part(start.state, "supervisor"):
+        exit_code = supervise(_plans(start), _Teller(start).tell)
+    context.exit(exit_code)
+
+
+def _plans(start: "GatewayStart") -> "list[PartPlan]":
+    from hoplon.service.gateway import gateway_status
+    from hoplon.supervisor import PartPlan
+
+    def gateway_serves(pid: int) -> bool:
+        status = gateway_status(start.state)
+        return status is not None and status.pid == pid and status.phase == "serving"
+
+    def worker_works(pid: int) -> bool:
+        return _status_pid(start.state.status("worker")) == pid
+
+    stop_seconds = start.settings.drain_seconds + _DRAIN_MARGIN_SECONDS
+    worker = (sys.executable, "-m", "hoplon.worker", str(start.state.root))
+    return [
+        PartPlan(
+            "gateway",
+            start.command,
+            start.state.log("gateway"),
+            gateway_serves,
+            stop_seconds,
+            start.listeners.fds,
+            is_essential=True,
+        ),
+        PartPlan("worker", worker, start.state.log("worker"), worker_works, _WORKER_STOP_SECONDS),
+    ]
+
+
+def _status_pid(path: Path) -> int | None:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document.get("pid") if isinstance(document, dict) else None
+
+
+class _Teller:
+    """Says on the screen what happens; the first screen as soon as the gateway serves."""
+
+    def __init__(self, start: "GatewayStart") -> None:
+        self._start = start
+
+    def tell(self, event: "Event") -> None:
+        from hoplon.supervisor import PartReady
+
+        if isinstance(event, PartReady) and event.name == "gateway" and event.restarts == 0:
+            for line in first_screen(self._start):
+                click.echo(line)
+        elif text := _sentence(event):
+            click.echo(text, err=True)
+
+
+def _sentence(event: "Event") -> str | None:
+    from hoplon.supervisor import PartDied, PartReady, PartStopped, Stopping
+
+    match event:
+        case PartReady(name, pid, seconds, restarts) if restarts:
+            return f"The {name} is back after {seconds:.1f} s (pid {pid})."
+        case PartDied(name, exit_code, None, log):
+            return (
+                f"error: the {name} could not start ({_ending(exit_code)}): {_last_words(log)}\nhint: more is in {log}"
+            )
+        case PartDied(name, exit_code, seconds, log):
+            return f"The {name} has died ({_ending(exit_code)}); it is started again in {seconds:g} s. See {log}."
+        case Stopping(signal_name, is_hurry=False):
+            return f"\nStopping ({signal_name}); requests under way may finish. Again to stop at once."
+        case Stopping():
+            return "Stopping at once."
+        case PartStopped(name, was_killed=True):
+            return f"The {name} did not stop in time and was killed."
+    return None
+
+
+def _ending(exit_code: int) -> str:
+    import signal
+
+    return f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
+
+
+def _last_words(log: Path) -> str:
+    """The last message in a log of JSON lines, or its last line."""
+    lines = log.read_text(errors="replace").splitlines() or ["it said nothing"]
+    try:
+        return str(json.loads(lines[-1])["message"])
+    except (ValueError, KeyError, TypeError):
+        return lines[-1]
+
+
+def first_screen(start: "GatewayStart") -> Iterator[str]:
+    """What listens where, the mode, what is refused in any mode, where things go, what to do next."""
+    yield f"Hoplon is up. Mode {click.style(start.mode, bold=True)}: {start.mode.meaning}."
+    yield ""
+    yield from _rows(_places(start))
+    for notice in start.notices:
+        yield f"\n{click.style('note:', fg='yellow', bold=True)} {notice}"
+    yield "\nRefused in any mode, before it reaches your API (400; `protocol.*`):"
+    yield from _rows(_refusals())
+    yield "\nNext:"
+    yield from _rows(_next_steps(start))
+    yield "\nCtrl-C stops."
+
+
+def _places(start: "GatewayStart") -> Iterator[tuple[str, str]]:
+    for listener in start.listeners.traffic:
+        yield "traffic", listener.url
+    for zone in start.zones:
+        hosts = ", ".join(zone.hosts) or "any host"
+        saved = f"{zone.operations} saved operation{'' if zone.operations == 1 else 's'}"
+        yield f"zone {zone.name}", f"{hosts} → {', '.join(zone.upstreams)} ({saved}, fallthrough {zone.fallthrough})"
+    records = start.settings.records
+    days, gigabytes = records.retention_seconds / 86400, records.retention_bytes / 1024**3
+    yield "status", f"{start.listeners.status.url}/metrics, /healthz, /readyz"
+    yield "records", f"{_shown(start.state.records)} (kept {days:g} days, at most {gigabytes:g} GiB)"
+    yield "logs", f"{_shown(start.state.log('gateway'))}, {_shown(start.state.log('worker'))}"
+    yield "admin", "no address: API and dashboard come with a later version"
+
+
+def _refusals() -> Iterator[tuple[str, str]]:
+    """The engine's own list, grouped: `protocol.path.nul` is `path: nul`."""
+    from hoplon._native import violation_codes
+
+    groups: dict[str, list[str]] = {}
+    for violation in violation_codes():
+        family, _, rest = str(violation["code"]).partition(".")
+        if family == "protocol":
+            group, _, detail = rest.partition(".")
+            groups.setdefault(group, []).append(detail.replace("_", " ") or group)
+    yield from ((group, ", ".join(details)) for group, details in groups.items())
+
+
+def _next_steps(start: "GatewayStart") -> Iterator[tuple[str, str]]:
+    state = start.settings.state
+    option = "" if state == Path("hoplon-state") else f" --state {state}"
+    yield f"curl {start.listeners.traffic[0].url}/", "send your API's callers here"
+    yield f"hoplon operations --seen{option}", "which operations are called, how often, how fast"
+    yield f"hoplon records tail{option}", "requests as they pass"
+    yield (
+        f"hoplon policy export{option} -o policy.toml",
+        "edit it, then `hoplon policy apply`: acts on the next request",
+    )
+    yield f"hoplon doctor{option}", "what is wrong with this set-up"
+
+
+def _rows(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
+    rows = list(pairs)
+    width = max((len(name) for name, _ in rows), default=0)
+    yield from (f"  {name:<{width}}  {text}" for name, text in rows)
+
+
+def _shown(path: Path) -> str:
+    """A path below the working directory without the way there."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

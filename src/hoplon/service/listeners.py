@@ -1,0 +1,90 @@
+"""The sockets on which traffic and status questions arrive, opened before any part starts, so that an address in use is
+one clear error and a restarted gateway loses no connection that waits."""
+
+import errno
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from hoplon.errors import HoplonError
+from hoplon.settings.fields import Settings, parse_address
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; the kernel caps it at net.core.somaxconn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One open listening socket, inheritable by the gateway."""
+
+    setting: str
+    is_tls: bool
+    socket: socket.socket
+
+    @property
+    def fd(self) -> int:
+        return self.socket.fileno()
+
+    @property
+    def address(self) -> str:
+        """The numeric address it is bound to, `host:port`."""
+        host, port = self.socket.getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.is_tls else 'http'}://{self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """All sockets of one gateway."""
+
+    traffic: tuple[Listener, ...]
+    status: Listener
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        return (*(listener.fd for listener in self.traffic), self.status.fd)
+
+
+@contextmanager
+def open_listeners(settings: Settings) -> Iterator[Listeners]:
+    """Every socket that the settings name, or the error of the first that cannot be opened and none of them."""
+    with ExitStack() as sockets:
+        traffic = tuple(_open(address, "listen", sockets) for address in settings.listen)
+        yield Listeners(traffic, _open(settings.status, "status", sockets))
+
+
+def _open(address: str, setting: str, sockets: ExitStack) -> Listener:
+    is_tls, host, port = parse_address(address, tls_allowed=True)
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        opened = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        opened.bind(place)
+        opened.listen(BACKLOG)
+    except OSError as error:
+        raise _cannot_listen(address, port, setting, error) from error
+    opened.set_inheritable(True)
+    return Listener(setting, is_tls, opened)
+
+
+def _cannot_listen(address: str, port: int, setting: str, error: OSError) -> HoplonError:
+    if error.errno == errno.EADDRINUSE:
+        hint = f"`ss -ltnp sport = :{port}` shows by whom; or choose another with --{setting}"
+        return HoplonError("listen.in_use", f"{address} is already in use", hint)
+    if error.errno == errno.EACCES:
+        hint = f"ports below 1024 need a privilege (CAP_NET_BIND_SERVICE); or choose another with --{setting}"
+        return HoplonError("listen.forbidden", f"this user may not listen on {address}", hint)
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return HoplonError(
+            "listen.unknown", f"{address} is no address of this machine", "127.0.0.1 and 0.0.0.0 always are"
+        )
+    return HoplonError(
+        "listen.failed", f"cannot listen on {address}: {error.strerror or os.strerror(error.errno or 0)}"
+    )
