@@ -1,0 +1,97 @@
+//! Policy as the engine runs it: zones with their hosts, upstreams, settings, operations and rules, immutable. Made from a
+//! manifest of content-hashed parts by [`Bundle::load`], all or nothing. Knows no traffic.
+
+mod check;
+mod format;
+mod load;
+mod zone;
+
+use std::fmt;
+
+pub use format::{BlockSettings, Manifest, ManifestPart, ManifestZone, ObserveSettings, PartKind, UpstreamProtocol};
+pub(crate) use format::{FailEntry, RuleAction, RuleEntry};
+pub use load::{LoadError, LoadErrors, MAX_MANIFEST_BYTES, MAX_PART_BYTES};
+pub use zone::{Timeouts, Upstream, Zone};
+
+use crate::operations::HostTable;
+
+/// The bundle's name: SHA-256 of the manifest's bytes, displayed as 64 hex digits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct BundleHash(pub [u8; 32]);
+
+impl BundleHash {
+    /// The first 16 hex digits, as records hold it.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.to_string()[..16].to_owned()
+    }
+}
+
+impl fmt::Display for BundleHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for BundleHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BundleHash({self})")
+    }
+}
+
+/// A zone's place in its bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ZoneIndex(u32);
+
+impl ZoneIndex {
+    /// For `bundle.zones()[…]`.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Bundle {
+    pub hash: BundleHash,
+    pub manifest: Manifest,
+    short_hash: Box<str>,
+    zones: Vec<Zone>,
+    hosts: HostTable,
+}
+
+impl Bundle {
+    /// Loads a bundle, all or nothing. `fetch` gives the bytes of the part with this SHA-256 (64 hex digits), or a sentence why
+    /// it cannot.
+    ///
+    /// # Errors
+    /// Every error of every part, each with its path.
+    pub fn load(manifest: &[u8], fetch: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Self, LoadErrors> {
+        load::load(manifest, fetch)
+    }
+
+    /// The first 16 hex digits of the hash.
+    #[must_use]
+    pub fn short_hash(&self) -> &str {
+        &self.short_hash
+    }
+
+    /// The zone of this host (lower case, no port): the one that names it, else by a pattern, else the one for any host.
+    #[must_use]
+    pub fn zone_for(&self, host: &str) -> Option<ZoneIndex> {
+        self.hosts.find(host).map(ZoneIndex)
+    }
+
+    /// The zone at this place of this bundle.
+    #[must_use]
+    pub fn zone(&self, index: ZoneIndex) -> &Zone {
+        &self.zones[index.index()]
+    }
+
+    /// All zones, in the manifest's order.
+    #[must_use]
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+}

@@ -1,0 +1,67 @@
+//! One zone as it runs: settings, upstreams, operations, rules.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::format::{BlockSettings, ObserveSettings, UpstreamProtocol};
+use crate::host::HostPattern;
+use crate::operations::Operations;
+use crate::rules::Rules;
+use crate::transaction::Scheme;
+
+/// An API that is shielded, and its policy.
+#[derive(Debug)]
+pub struct Zone {
+    /// 32 hex digits.
+    pub id: Arc<str>,
+    pub name: Arc<str>,
+    /// Empty: any host.
+    pub hosts: Vec<HostPattern>,
+    /// At least one.
+    pub upstreams: Vec<Upstream>,
+    pub timeouts: Timeouts,
+    /// A body that a rule judges is held back up to this length.
+    pub inspection_limit_bytes: usize,
+    /// Whether `//` in a path becomes `/`.
+    pub merge_slashes: bool,
+    pub observe: ObserveSettings,
+    pub block: BlockSettings,
+    pub policy_version: u64,
+    pub(crate) operations: Operations,
+    pub(crate) rules: Rules,
+}
+
+impl Zone {
+    /// The saved operations.
+    #[must_use]
+    pub fn operations(&self) -> &Operations {
+        &self.operations
+    }
+}
+
+/// How long the gateway waits for an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    pub connect: Duration,
+    /// Until the response's head.
+    pub read: Duration,
+    /// Between two pieces of a body.
+    pub idle: Duration,
+}
+
+/// A server behind the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// As written: scheme, host and port.
+    pub url: String,
+    pub scheme: Scheme,
+    /// Name or address; IPv6 without brackets.
+    pub host: String,
+    pub port: u16,
+    pub protocol: UpstreamProtocol,
+    /// Certificates that are trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// The name asked for and verified in TLS, where it is not the host.
+    pub server_name: Option<String>,
+}

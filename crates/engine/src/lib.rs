@@ -1,0 +1,35 @@
+//! The engine: one Transaction at a time goes through it phase by phase, a Verdict and a TrafficRecord come out. Pure: no I/O,
+//! no async, no clock and no randomness of its own, no Python.
+
+#![forbid(unsafe_code)]
+
+pub mod bundle;
+pub mod fact;
+pub mod features;
+pub mod hash;
+pub mod host;
+pub mod observe;
+pub mod operations;
+pub mod record;
+pub mod rules;
+pub mod timestamp;
+pub mod transaction;
+pub mod url;
+pub mod verdict;
+pub mod violation;
+
+pub use bundle::{
+    BlockSettings, Bundle, BundleHash, LoadError, LoadErrors, Manifest, ObserveSettings, Timeouts, Upstream, UpstreamProtocol,
+    Zone, ZoneIndex,
+};
+pub use fact::{Fact, FactDef, FactValue, Phase};
+pub use hash::Keys;
+pub use observe::{Sample, Sampler};
+pub use operations::{Operation, Operations};
+pub use record::{Inspection, TrafficRecord, Violation};
+pub use timestamp::Timestamp;
+pub use transaction::{
+    BodyLength, BodyNeed, Ended, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead,
+    Scheme, StateAnswer, StateChange, StateStep, Step, Surroundings, Transaction,
+};
+pub use verdict::{Action, CheckFailure, Effect, FactError, FailMode, Verdict};

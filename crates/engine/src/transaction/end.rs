@@ -1,0 +1,95 @@
+//! The end of a transaction: what is written down of it. Nothing here may hold a secret: paths go through `observe` first.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::Transaction;
+use super::inspected::Inspected;
+use super::message::Outcome;
+use crate::hash::SessionSource;
+use crate::observe::{Sample, redact_path};
+use crate::record::{TrafficRecord, Violation};
+use crate::verdict::CheckFailure;
+
+/// What is left of a transaction.
+#[derive(Debug)]
+pub struct Ended {
+    pub record: TrafficRecord,
+    pub violations: Vec<Violation>,
+    /// Raw bounded copies for Observations, when it was sampled. In memory only.
+    pub sample: Option<Box<Sample>>,
+}
+
+impl Transaction {
+    /// The driver tells what happened outside. Effects are in the verdict, to be taken before.
+    #[must_use]
+    pub fn end(mut self, outcome: &Outcome) -> Ended {
+        let record = self.record(outcome);
+        Ended { record, violations: std::mem::take(&mut self.verdict.violations), sample: self.sample }
+    }
+
+    fn record(&mut self, outcome: &Outcome) -> TrafficRecord {
+        let seen = &mut self.inspected;
+        let session = self.session;
+        let dropped = self.verdict.violations_dropped;
+        TrafficRecord {
+            id: self.id,
+            time: self.began,
+            zone: seen.zone().map(|zone| zone.id.clone()).unwrap_or_default(),
+            mode: self.mode,
+            method: recorded_method(&seen.method).into(),
+            scheme: seen.scheme.as_str(),
+            http_version: seen.version.as_str(),
+            host: if seen.host.is_empty() { "<invalid>".into() } else { seen.host.as_ref().into() },
+            host_known: seen.host_known,
+            path: redact_path(seen.path(), &self.keys),
+            path_anomalies: seen.anomalies.names().collect::<Vec<_>>().join(","),
+            operation_id: seen.operation().map(|operation| operation.id.clone()),
+            operation_path: seen.operation().map(|operation| operation.path.clone()),
+            session: session.map(|session| session.hash),
+            session_source: session.map_or(SessionSource::ClientAddress, |session| session.source),
+            session_verified: false,
+            client: self.keys.client(seen.client),
+            status: outcome.status,
+            upstream_status: outcome.upstream_status,
+            upstream: outcome.upstream,
+            action: self.verdict.action,
+            rule: self.verdict.rule.clone(),
+            violation_count: u16::try_from(self.verdict.violations.len() as u32 + dropped).unwrap_or(u16::MAX),
+            error: outcome.error,
+            failures: self.verdict.failures.iter().map(failure_text).collect::<Vec<_>>().join(","),
+            bundle: seen.bundle.short_hash().into(),
+            request_bytes: outcome.request_body_bytes,
+            response_bytes: outcome.response_body_bytes,
+            request_content_type: seen.request_content_type.take(),
+            response_content_type: self.response_content_type.take(),
+            duration_us: u32::try_from(outcome.end.since(self.began).as_micros()).unwrap_or(u32::MAX),
+            upstream_us: outcome.upstream_micros,
+            engine_ns: outcome.engine_nanos,
+            inspection: seen.body.inspection(),
+            sample_probability: self.sample_probability,
+            upgraded: outcome.upgraded,
+            retried: outcome.retried,
+            tls: outcome.tls,
+        }
+    }
+}
+
+/// Methods that are no word of the protocol could carry anything.
+fn recorded_method(method: &str) -> &str {
+    let is_word = matches!(method.len(), 1..=16) && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    if is_word { method } else { "<other>" }
+}
+
+fn failure_text(failure: &CheckFailure) -> String {
+    format!("{}:{}:{}", failure.rule, failure.error.as_str(), failure.mode.as_str())
+}
+
+/// What the sampler's budgets are kept by: the saved operation, else method, host and the path's first segment.
+pub(super) fn operation_key(seen: &Inspected) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match (seen.zone, seen.operation) {
+        (Some(zone), Some(operation)) => (zone.index(), operation).hash(&mut hasher),
+        _ => (&*seen.method, &*seen.host, seen.path().split('/').nth(1)).hash(&mut hasher),
+    }
+    hasher.finish()
+}

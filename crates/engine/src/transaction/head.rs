@@ -1,0 +1,65 @@
+//! Reading a request's head: method, host and target, each in one way or refused (invariant 9).
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HOST};
+
+use super::message::RequestHead;
+use crate::host::{Authority, parse_authority};
+use crate::url::{self, Anomalies, Target};
+use crate::violation::Refusal;
+
+/// Bytes of a method.
+const MAX_METHOD_BYTES: usize = 32;
+/// Bytes of a media type that are kept.
+const MAX_MEDIA_TYPE_BYTES: usize = 128;
+
+pub(super) fn check_method(method: &str) -> Result<(), Refusal> {
+    let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    match method {
+        "GET" | "POST" => Ok(()),
+        "CONNECT" => Err(Refusal::MethodConnect),
+        _ if matches!(method.len(), 1..=MAX_METHOD_BYTES) && method.bytes().all(is_token_byte) => Ok(()),
+        _ => Err(Refusal::MethodInvalid),
+    }
+}
+
+/// The one host that `Host` and the target's authority agree on, in lower case.
+pub(super) fn read_host<'a>(head: &RequestHead<'a>) -> Result<Cow<'a, str>, Refusal> {
+    let mut fields = head.headers.get_all(HOST).iter();
+    let field = fields.next();
+    if fields.next().is_some() {
+        return Err(Refusal::HostSeveral);
+    }
+    let field = field.map(|value| value.to_str().ok().and_then(parse_authority).ok_or(Refusal::HostInvalid)).transpose()?;
+    let authority = head.authority.map(|text| parse_authority(text).ok_or(Refusal::HostInvalid)).transpose()?;
+    match (field, authority) {
+        (None, None) => Err(Refusal::HostMissing),
+        (Some(one), None) | (None, Some(one)) => Ok(one.host),
+        (Some(field), Some(authority)) if is_same(&field, &authority, head) => Ok(field.host),
+        _ => Err(Refusal::HostMismatch),
+    }
+}
+
+fn is_same(one: &Authority<'_>, other: &Authority<'_>, head: &RequestHead<'_>) -> bool {
+    let port = |authority: &Authority<'_>| authority.port.unwrap_or(head.scheme.default_port());
+    one.host == other.host && port(one) == port(other)
+}
+
+/// Path and query; `*` is a target of its own.
+pub(super) fn read_target<'a>(head: &RequestHead<'a>, merge_slashes: bool) -> Result<Target<'a>, Refusal> {
+    if head.target == "*" && head.method == "OPTIONS" {
+        return Ok(Target { raw_path: "*", path: Cow::Borrowed("*"), query: None, anomalies: Anomalies::default() });
+    }
+    url::parse_target(head.target, merge_slashes)
+}
+
+/// The media type without parameters, in lower case; none where it is not one.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<Box<str>> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let essence = value.split(';').next()?.trim();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/!#$&-^_.+".contains(&byte);
+    let is_media_type = essence.len() <= MAX_MEDIA_TYPE_BYTES && essence.contains('/') && essence.bytes().all(is_plain);
+    is_media_type.then(|| essence.to_ascii_lowercase().into())
+}

@@ -1,0 +1,135 @@
+//! What facts are read from: the parts of one transaction that are known so far. Owned and bounded; read by features, written
+//! only by the Transaction.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::body::InspectedBody;
+use super::message::{BodyLength, HttpVersion, Scheme};
+use super::state::StateAnswer;
+use crate::bundle::{Bundle, Zone, ZoneIndex};
+use crate::operations::Operation;
+use crate::url::{Anomalies, Target};
+
+/// Methods that are written as they are, here and in records.
+const KNOWN_METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "QUERY"];
+
+/// See the module.
+#[derive(Debug)]
+pub struct Inspected {
+    pub(super) bundle: Arc<Bundle>,
+    pub(super) zone: Option<ZoneIndex>,
+    pub(super) operation: Option<u32>,
+    pub method: Cow<'static, str>,
+    pub scheme: Scheme,
+    pub version: HttpVersion,
+    pub client: IpAddr,
+    /// Lower case, without port; empty when it is not one.
+    pub host: Arc<str>,
+    /// The zone names the host, or it answered successfully before.
+    pub host_known: bool,
+    /// Normalised path and query.
+    pub(super) target: Box<str>,
+    pub(super) path_bytes: usize,
+    /// Only where it is not the normalised one.
+    pub(super) raw_path: Option<Box<str>>,
+    pub anomalies: Anomalies,
+    pub body_length: BodyLength,
+    pub request_content_type: Option<Box<str>>,
+    pub body: InspectedBody,
+    pub response_status: Option<u16>,
+    /// Answers of the state store, by the name of the fact that asked.
+    pub(super) answers: SmallVec<[(&'static str, StateAnswer); 1]>,
+}
+
+impl Inspected {
+    pub(super) fn new(bundle: Arc<Bundle>) -> Self {
+        Self {
+            bundle,
+            zone: None,
+            operation: None,
+            method: Cow::Borrowed(""),
+            scheme: Scheme::Http,
+            version: HttpVersion::Http11,
+            client: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            host: Arc::default(),
+            host_known: false,
+            target: Box::default(),
+            path_bytes: 0,
+            raw_path: None,
+            anomalies: Anomalies::default(),
+            body_length: BodyLength::None,
+            request_content_type: None,
+            body: InspectedBody::default(),
+            response_status: None,
+            answers: SmallVec::new(),
+        }
+    }
+
+    pub(super) fn set_method(&mut self, method: &str) {
+        let known = KNOWN_METHODS.into_iter().find(|known| *known == method);
+        self.method = known.map_or_else(|| Cow::Owned(method.to_owned()), Cow::Borrowed);
+    }
+
+    pub(super) fn set_target(&mut self, target: &Target<'_>) {
+        self.path_bytes = target.path.len();
+        self.raw_path = matches!(target.path, Cow::Owned(_)).then(|| target.raw_path.into());
+        self.anomalies = target.anomalies;
+        self.target = match target.query {
+            None => target.path.as_ref().into(),
+            Some(query) => {
+                let mut whole = String::with_capacity(target.path.len() + 1 + query.len());
+                whole.extend([&target.path, "?", query]);
+                whole.into()
+            }
+        };
+    }
+
+    /// The method if it is a registered one, else `<other>`.
+    #[must_use]
+    pub fn known_method(&self) -> &str {
+        match &self.method {
+            Cow::Borrowed(method) => method,
+            Cow::Owned(_) => "<other>",
+        }
+    }
+
+    /// The zone whose API is called.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.zone.map(|index| self.bundle.zone(index))
+    }
+
+    /// The saved operation that is called.
+    #[must_use]
+    pub fn operation(&self) -> Option<&Operation> {
+        self.zone()?.operations.list().get(self.operation? as usize)
+    }
+
+    /// The normalised path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.target[..self.path_bytes]
+    }
+
+    /// The path as received.
+    #[must_use]
+    pub fn raw_path(&self) -> &str {
+        self.raw_path.as_deref().unwrap_or_else(|| self.path())
+    }
+
+    /// The query, without `?`.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.target.get(self.path_bytes + 1..)
+    }
+
+    /// What the state store answered to this fact.
+    #[must_use]
+    pub fn answer(&self, fact: &str) -> Option<StateAnswer> {
+        self.answers.iter().find(|(name, _)| *name == fact).map(|(_, answer)| *answer)
+    }
+}

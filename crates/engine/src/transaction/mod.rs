@@ -1,0 +1,349 @@
+//! One request and its response while they pass. Driven phase by phase; each phase answers what was decided or what is needed
+//! to decide. Pins the bundle it began with. Clock, randomness, bodies and counters are handed in.
+
+mod body;
+mod end;
+mod head;
+mod inspected;
+mod message;
+mod state;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+
+pub use body::InspectedBody;
+pub use end::Ended;
+pub use inspected::Inspected;
+pub use message::{
+    BodyLength, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead, Scheme, Surroundings,
+};
+pub use state::{StateAnswer, StateChange, StateStep};
+
+use crate::bundle::{Bundle, Zone};
+use crate::fact::{BodyUse, Phase};
+use crate::hash::{Hash64, Keys, SessionSource};
+use crate::observe::Sample;
+use crate::operations::Operation;
+use crate::record::Violation;
+use crate::rules::{self, Rule};
+use crate::timestamp::Timestamp;
+use crate::verdict::{Action, Effect, Verdict};
+use crate::violation::Refusal;
+
+/// What a phase answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The phase is judged. The action may still grow in a later phase.
+    Decided(Action),
+    /// Give the request's body to `request_body`, piece by piece.
+    NeedBody(BodyNeed),
+    /// Do these steps and give their answers, in order, to `resume`.
+    NeedState(Vec<StateStep>),
+}
+
+/// How a body is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyNeed {
+    /// The driver holds every piece back until it is decided, which is at the latest when more than `limit_bytes` came.
+    Whole { limit_bytes: usize },
+    /// The driver may send on all but the last piece.
+    Pieces,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Transaction {
+    id: RequestId,
+    began: Timestamp,
+    mode: Mode,
+    keys: Keys,
+    inspected: Inspected,
+    session: Option<Session>,
+    verdict: Verdict,
+    /// What the driver was asked for last.
+    waiting: Waiting,
+    sample: Option<Box<Sample>>,
+    sample_probability: Option<f32>,
+    response_content_type: Option<Box<str>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    hash: Hash64,
+    source: SessionSource,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Nothing,
+    Body(BodyNeed),
+    State(Phase),
+}
+
+impl Transaction {
+    /// Pins `bundle`. `keys` are the installation's; `id` and `now` are the driver's.
+    #[must_use]
+    pub fn begin(bundle: Arc<Bundle>, keys: &Keys, id: RequestId, now: Timestamp, mode: Mode) -> Self {
+        Self {
+            id,
+            began: now,
+            mode,
+            keys: keys.clone(),
+            verdict: Verdict::new(bundle.hash),
+            inspected: Inspected::new(bundle),
+            session: None,
+            waiting: Waiting::Nothing,
+            sample: None,
+            sample_probability: None,
+            response_content_type: None,
+        }
+    }
+
+    /// The request's head was read.
+    pub fn request_head(&mut self, head: &RequestHead<'_>, around: &Surroundings<'_>) -> Step {
+        if let Err(refusal) = self.read_head(head, around) {
+            return self.refuse(refusal);
+        }
+        self.identify(head);
+        let step = self.judge(Phase::RequestHead);
+        if self.verdict.action.passes() {
+            self.begin_sample(head, around);
+        }
+        step
+    }
+
+    fn read_head(&mut self, head: &RequestHead<'_>, around: &Surroundings<'_>) -> Result<(), Refusal> {
+        let inspected = &mut self.inspected;
+        inspected.scheme = head.scheme;
+        inspected.version = head.version;
+        inspected.client = head.client;
+        inspected.body_length = head.body;
+        inspected.set_method(head.method);
+        head::check_method(head.method)?;
+        let host = head::read_host(head)?;
+        inspected.host = host.as_ref().into();
+        inspected.zone = Some(inspected.bundle.zone_for(&host).ok_or(Refusal::HostUnknown)?);
+        let Some(zone) = inspected.zone() else { return Err(Refusal::HostUnknown) };
+        let target = head::read_target(head, zone.merge_slashes)?;
+        let operation = zone.operations.find(head.method, &host, &target.path);
+        let host_known = !zone.hosts.is_empty() || around.hosts.is_known(&zone.id, &host);
+        inspected.operation = operation.map(|(index, _)| index as u32);
+        inspected.host_known = host_known;
+        inspected.set_target(&target);
+        inspected.request_content_type = head::media_type(head.headers);
+        Ok(())
+    }
+
+    /// The session: the value of `Authorization`, else the client's address.
+    fn identify(&mut self, head: &RequestHead<'_>) {
+        let Some(zone) = self.inspected.zone() else { return };
+        let session = |source, identity: &[u8]| Session { hash: self.keys.session(&zone.id, source, identity), source };
+        self.session = Some(match head.headers.get(AUTHORIZATION) {
+            Some(value) => session(SessionSource::Authorization, value.as_bytes()),
+            None => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes()),
+        });
+    }
+
+    fn begin_sample(&mut self, head: &RequestHead<'_>, around: &Surroundings<'_>) {
+        let (Some(sampler), Some(zone), Some(session)) = (around.sampler, self.inspected.zone(), self.session) else { return };
+        if self.mode == Mode::Off {
+            return;
+        }
+        let operation = end::operation_key(&self.inspected);
+        let probability = sampler.decide(operation, session.hash, &zone.observe, self.began, around.dice);
+        if probability > 0.0 {
+            self.sample = Some(Box::new(Sample::new(probability, &zone.observe, head, self.inspected.path())));
+            self.sample_probability = Some(probability);
+        }
+    }
+
+    /// The next piece of the request's body, when it was asked for. `last` may come with an empty piece.
+    pub fn request_body(&mut self, piece: &[u8], last: bool) -> Step {
+        let Waiting::Body(need) = self.waiting else { return Step::Decided(self.verdict.action) };
+        let body = &mut self.inspected.body;
+        body.take(piece);
+        if last || body.over_limit().is_some() {
+            self.waiting = Waiting::Nothing;
+            return self.judge(Phase::RequestBody);
+        }
+        Step::NeedBody(need)
+    }
+
+    /// The answers to the steps that were asked for, in their order. What is missing counts as failed.
+    pub fn resume(&mut self, answers: &[StateAnswer]) -> Step {
+        let Waiting::State(phase) = self.waiting else { return Step::Decided(self.verdict.action) };
+        self.waiting = Waiting::Nothing;
+        let asking: Vec<_> = asking_rules(self.inspected.zone(), phase).map(|rule| rule.fact.name).collect();
+        let answers = answers.iter().copied().chain(std::iter::repeat(StateAnswer::Failed));
+        self.inspected.answers.extend(asking.into_iter().zip(answers));
+        self.run_rules(phase)
+    }
+
+    /// The upstream's response head was read.
+    pub fn response_head(&mut self, head: &ResponseHead<'_>) -> Step {
+        self.inspected.response_status = Some(head.status);
+        self.response_content_type = head::media_type(head.headers);
+        if let Some(sample) = &mut self.sample {
+            sample.response_head(head);
+        }
+        self.remember_host(head.status);
+        self.judge(Phase::ResponseHead)
+    }
+
+    /// A zone that names no host learns those that answer successfully.
+    fn remember_host(&mut self, status: u16) {
+        let inspected = &self.inspected;
+        if let Some(zone) = inspected.zone()
+            && !inspected.host_known
+            && (200..400).contains(&status)
+        {
+            self.verdict.effects.push(Effect::RememberHost { zone: zone.id.clone(), host: inspected.host.clone() });
+        }
+    }
+
+    /// The next piece of the response's body. No rule asks for it: what was decided stays.
+    pub fn response_body(&mut self, _piece: &[u8], _last: bool) -> Step {
+        Step::Decided(self.verdict.action)
+    }
+
+    fn refuse(&mut self, refusal: Refusal) -> Step {
+        let def = refusal.def();
+        let (code, location) = (def.code.into(), def.location.to_owned());
+        self.verdict.add(Violation { code, location, evidence: def.doc.to_owned(), rule: None, action: Action::Refuse });
+        self.verdict.decide(Action::Refuse, None);
+        Step::Decided(Action::Refuse)
+    }
+
+    /// Runs the rules of a phase, once what they need is there.
+    fn judge(&mut self, phase: Phase) -> Step {
+        if self.mode == Mode::Off {
+            return Step::Decided(self.verdict.action);
+        }
+        let zone = self.inspected.zone();
+        let steps: Vec<_> = asking_rules(zone, phase).filter_map(|rule| Some(rule.fact.state?(&self.inspected))).collect();
+        if !steps.is_empty() {
+            self.waiting = Waiting::State(phase);
+            return Step::NeedState(steps);
+        }
+        self.run_rules(phase)
+    }
+
+    fn run_rules(&mut self, phase: Phase) -> Step {
+        if let Some(zone) = self.inspected.zone() {
+            rules::judge(zone.rules.of(phase), &self.inspected, self.mode, &mut self.verdict);
+        }
+        match phase {
+            Phase::RequestHead if self.verdict.action.passes() => self.begin_body(),
+            _ => Step::Decided(self.verdict.action),
+        }
+    }
+
+    /// Between head and body: asks for the body if a rule needs it, else goes on.
+    fn begin_body(&mut self) -> Step {
+        let Some(zone) = self.inspected.zone() else { return Step::Decided(self.verdict.action) };
+        let body_use = zone.rules.body_use(&self.inspected);
+        let limit_bytes = zone.inspection_limit_bytes;
+        let need = match body_use {
+            BodyUse::Nothing => return self.judge(Phase::RequestBody),
+            BodyUse::Pieces => BodyNeed::Pieces,
+            BodyUse::Whole => BodyNeed::Whole { limit_bytes },
+        };
+        let body = &mut self.inspected.body;
+        body.begin(body_use, limit_bytes);
+        if let BodyLength::Known(bytes) = self.inspected.body_length {
+            body.announce(bytes);
+        }
+        if body.over_limit().is_some() {
+            return self.judge(Phase::RequestBody);
+        }
+        self.waiting = Waiting::Body(need);
+        Step::NeedBody(need)
+    }
+
+    /// What was decided so far.
+    #[must_use]
+    pub fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// This transaction's id.
+    #[must_use]
+    pub fn id(&self) -> RequestId {
+        self.id
+    }
+
+    /// The mode it began under.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// The bundle that it pins.
+    #[must_use]
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.inspected.bundle
+    }
+
+    /// The zone whose API is called; none when the request was refused before it was known.
+    #[must_use]
+    pub fn zone(&self) -> Option<&Zone> {
+        self.inspected.zone()
+    }
+
+    /// That zone's place in the bundle.
+    #[must_use]
+    pub fn zone_index(&self) -> Option<crate::bundle::ZoneIndex> {
+        self.inspected.zone
+    }
+
+    /// Normalised path and query, as they go upstream.
+    #[must_use]
+    pub fn upstream_target(&self) -> &str {
+        &self.inspected.target
+    }
+
+    /// The saved operation that is called.
+    #[must_use]
+    pub fn operation(&self) -> Option<&Operation> {
+        self.inspected.operation()
+    }
+
+    /// The client's address, as it was handed in.
+    #[must_use]
+    pub fn client(&self) -> IpAddr {
+        self.inspected.client
+    }
+
+    /// What facts are read from.
+    #[must_use]
+    pub fn inspected(&self) -> &Inspected {
+        &self.inspected
+    }
+
+    /// Whether the bodies' pieces are wanted for Observations.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.sample.is_some()
+    }
+
+    /// A piece of the request's body, when sampled.
+    pub fn observe_request_piece(&mut self, piece: &[u8]) {
+        if let Some(sample) = &mut self.sample {
+            sample.request_piece(piece);
+        }
+    }
+
+    /// A piece of the response's body, when sampled.
+    pub fn observe_response_piece(&mut self, piece: &[u8]) {
+        if let Some(sample) = &mut self.sample {
+            sample.response_piece(piece);
+        }
+    }
+}
+
+/// The rules of a phase whose fact needs the state store.
+fn asking_rules(zone: Option<&Zone>, phase: Phase) -> impl Iterator<Item = &Rule> {
+    zone.into_iter().flat_map(move |zone| zone.rules.of(phase)).filter(|rule| rule.fact.state.is_some())
+}

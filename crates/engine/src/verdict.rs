@@ -1,0 +1,155 @@
+//! What was decided about a Transaction: the action, every violation found, the rule that decided, the Effects to apply, and
+//! which checks failed themselves. Plain data; the deciding is done in `rules`, the acting in the gateway.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::bundle::BundleHash;
+use crate::record::Violation;
+
+/// Violations kept in a verdict; those beyond are counted only.
+pub const MAX_VIOLATIONS: usize = 32;
+
+/// What happens to the transaction, in order of severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// It goes on.
+    #[default]
+    Allow,
+    /// It goes on, and what was found is written down.
+    Log,
+    /// A rule stops it, in mode `enforce`.
+    Block,
+    /// It cannot be read in one way only, or belongs to no zone: stopped in every mode.
+    Refuse,
+}
+
+impl Action {
+    /// The word that records and metrics hold.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Log => "log",
+            Self::Block => "block",
+            Self::Refuse => "refuse",
+        }
+    }
+
+    /// Whether the transaction goes on.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        matches!(self, Self::Allow | Self::Log)
+    }
+}
+
+/// What a rule does when its own check fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailMode {
+    /// As if the fact were false.
+    Open,
+    /// As if the fact were true.
+    Closed,
+}
+
+impl FailMode {
+    /// The word that records and metrics hold.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Why a fact could not be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FactError {
+    /// The body is longer than the zone's inspection limit.
+    OverLimit,
+    /// The state store did not answer.
+    State,
+}
+
+impl FactError {
+    /// The word that records and metrics hold.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OverLimit => "over_limit",
+            Self::State => "state",
+        }
+    }
+}
+
+/// A check that failed itself, and so used its fail mode. Each use is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckFailure {
+    pub rule: Arc<str>,
+    pub error: FactError,
+    pub mode: FailMode,
+}
+
+/// What is to be done after the decision, exactly once, by the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A host of a zone that names none answered successfully: it is known from now on.
+    RememberHost { zone: Arc<str>, host: Arc<str> },
+}
+
+/// The decision about one transaction, as far as it got.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    pub action: Action,
+    /// Every violation found, at most [`MAX_VIOLATIONS`].
+    pub violations: Vec<Violation>,
+    /// Violations found beyond those.
+    pub violations_dropped: u32,
+    /// The rule that decided: the first with the severest action.
+    pub rule: Option<Arc<str>>,
+    /// The policy that decided.
+    pub bundle: BundleHash,
+    pub effects: SmallVec<[Effect; 1]>,
+    pub failures: Vec<CheckFailure>,
+}
+
+impl Verdict {
+    /// Nothing found yet.
+    #[must_use]
+    pub(crate) fn new(bundle: BundleHash) -> Self {
+        Self {
+            action: Action::Allow,
+            violations: Vec::new(),
+            violations_dropped: 0,
+            rule: None,
+            bundle,
+            effects: SmallVec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Why the transaction was refused, if it was: the code of the violation.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&str> {
+        let found = self.violations.iter().find(|v| v.action == Action::Refuse);
+        found.map(|violation| &*violation.code)
+    }
+
+    pub(crate) fn add(&mut self, violation: Violation) {
+        if self.violations.len() < MAX_VIOLATIONS {
+            self.violations.push(violation);
+        } else {
+            self.violations_dropped += 1;
+        }
+    }
+
+    /// Takes the action of a rule, unless an earlier one was as severe.
+    pub(crate) fn decide(&mut self, action: Action, rule: Option<&Arc<str>>) {
+        if action > self.action {
+            self.action = action;
+            self.rule = rule.cloned();
+        }
+    }
+}
