@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
 use super::check;
 use super::format::{FORMAT, Manifest, ManifestPart, ManifestZone, OperationsPart, PartKind, RulesPart, ZonePart};
@@ -84,7 +83,7 @@ pub(super) fn load(manifest_bytes: &[u8], fetch: Fetch<'_>) -> Result<Bundle, Lo
     let zones: Vec<_> = zones.into_iter().flatten().collect();
     let hosts = index_hosts(&zones, &mut errors);
     if errors.is_empty() {
-        let hash = BundleHash(Sha256::digest(manifest_bytes).into());
+        let hash = BundleHash::of(manifest_bytes);
         Ok(Bundle { hash, manifest, short_hash: hash.short().into(), zones, hosts })
     } else {
         Err(errors.into_result())
@@ -211,7 +210,7 @@ fn check_content(part: &ManifestPart, bytes: &[u8]) -> Result<(), String> {
     if bytes.len() as u64 != part.bytes {
         return Err(format!("has {} bytes, the manifest says {}", bytes.len(), part.bytes));
     }
-    let hash = BundleHash(Sha256::digest(bytes).into()).to_string();
+    let hash = BundleHash::of(bytes).to_string();
     if hash == part.sha256 { Ok(()) } else { Err(format!("has the SHA-256 {hash}, the manifest says {}", part.sha256)) }
 }
 

@@ -11,6 +11,7 @@ use std::fmt;
 pub use format::{BlockSettings, Manifest, ManifestPart, ManifestZone, ObserveSettings, PartKind, UpstreamProtocol};
 pub(crate) use format::{FailEntry, RuleAction, RuleEntry};
 pub use load::{LoadError, LoadErrors, MAX_MANIFEST_BYTES, MAX_PART_BYTES};
+use sha2::{Digest, Sha256};
 pub use zone::{Timeouts, Upstream, Zone};
 
 use crate::operations::HostTable;
@@ -20,6 +21,12 @@ use crate::operations::HostTable;
 pub struct BundleHash(pub [u8; 32]);
 
 impl BundleHash {
+    /// The hash of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
     /// The first 16 hex digits, as records hold it.
     #[must_use]
     pub fn short(&self) -> String {

@@ -15,6 +15,8 @@ use crate::verdict::CheckFailure;
 pub struct Ended {
     pub record: TrafficRecord,
     pub violations: Vec<Violation>,
+    /// Checks that failed themselves.
+    pub failures: Vec<CheckFailure>,
     /// Raw bounded copies for Observations, when it was sampled. In memory only.
     pub sample: Option<Box<Sample>>,
 }
@@ -24,7 +26,7 @@ impl Transaction {
     #[must_use]
     pub fn end(mut self, outcome: &Outcome) -> Ended {
         let record = self.record(outcome);
-        Ended { record, violations: std::mem::take(&mut self.verdict.violations), sample: self.sample }
+        Ended { record, violations: self.verdict.violations, failures: self.verdict.failures, sample: self.sample }
     }
 
     fn record(&mut self, outcome: &Outcome) -> TrafficRecord {
@@ -64,7 +66,7 @@ impl Transaction {
             response_content_type: self.response_content_type.take(),
             duration_us: u32::try_from(outcome.end.since(self.began).as_micros()).unwrap_or(u32::MAX),
             upstream_us: outcome.upstream_micros,
-            engine_ns: outcome.engine_nanos,
+            engine_ns: None,
             inspection: seen.body.inspection(),
             sample_probability: self.sample_probability,
             upgraded: outcome.upgraded,

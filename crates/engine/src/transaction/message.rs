@@ -229,8 +229,6 @@ pub struct Outcome {
     pub upstream: Option<u16>,
     pub tls: bool,
     pub retried: bool,
-    /// Time spent in the engine, where it was measured.
-    pub engine_nanos: Option<u32>,
 }
 
 #[cfg(test)]
