@@ -6,9 +6,9 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from bench.proxies import HOPLON, HOPLON_FULL
+from tools.marks import table, with_parts
 
 Figures = dict[str, Any]
-BEGIN, END = "<!-- figures: {name} -->", "<!-- end of figures -->"
 
 
 class Line(NamedTuple):
@@ -95,14 +95,14 @@ def typical(bursts: list[Figures], figure: str) -> float:
 
 def summary(results: Figures) -> str:
     """The run as plain text for a terminal."""
-    parts = [_plain(table) for table in (_proxies(results), _reached(results)) if len(table) > 1]
+    parts = [_plain(rows) for rows in (_proxies(results), _reached(results)) if len(rows) > 1]
     parts += [f"not measured: {row}: {reason}" for row, reason in results["errors"].items()]
     return "\n\n".join(parts)
 
 
-def _plain(table: list[list[str]]) -> str:
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
+def _plain(rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
 
 
 def _proxies(results: Figures) -> list[list[str]]:
@@ -133,24 +133,13 @@ def _reached(results: Figures) -> list[list[str]]:
 
 def publish(results: Figures, documents: list[Path]) -> None:
     """Replaces the tables between the marks of each document. Raises ValueError when a document has no mark."""
-    tables = {"proxies": _markdown(_proxies(results)), "reached": _markdown(_reached(results)), "run": _run(results)}
+    parts = {"proxies": _markdown(_proxies(results)), "reached": _markdown(_reached(results)), "run": _run(results)}
     for document in documents:
-        document.write_text(_with_tables(document.read_text(), tables, document.name))
+        document.write_text(with_parts(document.read_text(), parts, document.name))
 
 
-def _with_tables(text: str, tables: dict[str, str], name: str) -> str:
-    marks = [mark for mark in tables if BEGIN.format(name=mark) in text]
-    if not marks:
-        raise ValueError(f"{name} has no place for the figures, such as {BEGIN.format(name='proxies')!r}")
-    for mark in marks:
-        before, rest = text.split(BEGIN.format(name=mark), 1)
-        text = f"{before}{BEGIN.format(name=mark)}\n{tables[mark]}\n{END}{rest.split(END, 1)[1]}"
-    return text
-
-
-def _markdown(table: list[list[str]]) -> str:
-    rows = ["| " + " | ".join(row) + " |" for row in table]
-    return "\n".join([rows[0], "|" + "---|" * len(table[0]), *rows[1:]])
+def _markdown(rows: list[list[str]]) -> str:
+    return table(rows[0], rows[1:])
 
 
 def _run(results: Figures) -> str:

@@ -1,17 +1,18 @@
 """Sphinx settings. Pages are Markdown (MyST); a warning is an error (`make docs`)."""
 
-from importlib.metadata import version as installed_version
+import tomllib
+from pathlib import Path
 
 project = "Hoplon"
 author = "The Hoplon authors"
 project_copyright = "The Hoplon authors, Apache-2.0"
-version = release = installed_version("hoplon")
+version = release = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser"]
 exclude_patterns = ["_build", "README.md"]
 nitpicky = True
 
-myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_enable_extensions = ["deflist", "fieldlist"]
 myst_heading_anchors = 3
 
 html_theme = "furo"

@@ -5,7 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 UV_VERSION=0.13.9
-MINIMUM_RUST=1.88
 
 say() { printf '\033[1m==> %s\033[0m\n' "$1"; }
 fail() {
@@ -31,10 +30,11 @@ install_packages() {
 
 require_rust() {
     has cargo || fail "Rust is missing" "install it with rustup (the Rust project's installer), then open a new shell"
-    local found
+    local minimum found
+    minimum=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
     found=$(rustc --version | cut -d' ' -f2)
-    [ "$(printf '%s\n' "$MINIMUM_RUST" "$found" | sort -V | head -n1)" = "$MINIMUM_RUST" ] ||
-        fail "Rust $found is too old; $MINIMUM_RUST or newer is needed" "rustup update stable"
+    [ "$(printf '%s\n' "$minimum" "$found" | sort -V | head -n1)" = "$minimum" ] ||
+        fail "Rust $found is too old; $minimum or newer is needed" "rustup update stable"
     has rustfmt && has cargo-clippy || fail "rustfmt or clippy is missing" "rustup component add rustfmt clippy"
 }
 

@@ -25,7 +25,7 @@ def test_each_target_is_judged_by_its_own_ratio(ours: float, reached: list[bool]
 
 def test_figures_replace_only_what_is_between_the_marks(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- figures: reached -->\nold\n<!-- end of figures -->\nafter\n")
+    page.write_text("before\n<!-- generated: reached -->\nold\n<!-- end -->\nafter\n")
     publish(_results(81_000.0), [page])
     publish(_results(1.0), [page])
     text = page.read_text()
@@ -36,5 +36,5 @@ def test_figures_replace_only_what_is_between_the_marks(tmp_path: Path) -> None:
 def test_a_document_without_marks_is_an_error(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("no place here")
-    with pytest.raises(ValueError, match="no place"):
+    with pytest.raises(ValueError, match="no mark"):
         publish(_results(1.0), [page])

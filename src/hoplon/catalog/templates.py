@@ -3,7 +3,7 @@
 A form already has its integers, UUIDs, hex, ULIDs and redacted segments as `{}`. What is left to decide is which names
 among siblings are values too. Four rules, in this order; everything else stays literal:
 
-1. codes (`TEA-001`), and dates (`2024-05-01`) unless they stand first with at most 3 values (an API version, as Twilio's)
+1. codes (`TEA-001`), and dates (`2024-05-01`) unless they stand first with at most 3 values (a version, as Twilio's)
 2. numbered siblings: at least 5 that differ in their digits only (`f0.txt` … `f9.txt`), never versions (`v1`)
 3. at least 15 siblings that go on with the same name (`/users/ann/orders`, `/users/bob/orders`, …)
 4. at least 30 siblings that go on with nothing

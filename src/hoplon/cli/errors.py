@@ -1,6 +1,6 @@
 """How an error looks on the command line (`error:` then `hint:`, on stderr) and which exit code it gives.
 
-One table maps the stable code of an error to an exit code; docs/cli.md is tested against it.
+One table maps the stable code of an error to an exit code; docs/reference/cli.md is tested against it.
 """
 
 import click

@@ -1,4 +1,4 @@
-"""Every process setting with its default, its bounds and one sentence: the source of docs/settings.md and the checks.
+"""Every process setting with its default, its bounds and one sentence: the source of the reference and of the checks.
 
 A setting says how the processes run (addresses, files, sizes). What is allowed in traffic is policy, never a setting.
 """

@@ -127,4 +127,5 @@ def _holds(values: Any, steps: tuple[object, ...]) -> bool:
 
 def _invalid(problems: list[Problem]) -> HoplonError:
     count = "a setting is" if len(problems) == 1 else f"{len(problems)} settings are"
-    return HoplonError("settings.invalid", f"{count} wrong", "docs/settings.md lists every setting", tuple(problems))
+    hint = "docs/reference/settings.md lists every setting"
+    return HoplonError("settings.invalid", f"{count} wrong", hint, tuple(problems))

@@ -1,0 +1,153 @@
+"""Writes the generated tables of docs/reference from what the program itself says, or (`--check`) says which differ.
+
+usage: python -m tools.reference [--check]
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tools.marks import table, with_parts
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+
+
+def settings() -> str:
+    """Every process setting: name, default, meaning."""
+    from hoplon.settings.fields import Settings
+
+    return table(["setting", "default", "what it is"], [list(row) for row in _fields(Settings)])
+
+
+def _fields(model: Any, prefix: str = "") -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        if hasattr(field.annotation, "model_fields"):
+            yield from _fields(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"`{prefix}{name}`", _default(field), field.description or ""
+
+
+def _default(field: Any) -> str:
+    if field.default_factory is not None:
+        return "one per core"
+    value = field.get_default()
+    if value in (None, ()):
+        return "none"
+    shown = ", ".join(value) if isinstance(value, tuple) else value
+    return f"`{shown:g}`" if isinstance(shown, float) else f"`{shown}`"
+
+
+def commands() -> str:
+    """Every command of `hoplon`, with its help line."""
+    from hoplon.cli import COMMANDS
+
+    return table(["command", "what it does"], [[f"`hoplon {each.name}`", each.help] for each in COMMANDS])
+
+
+def exit_codes() -> str:
+    """Every exit code and what gives it."""
+    from hoplon.cli import errors
+
+    meanings = {
+        errors.EXIT_OK: "done",
+        errors.EXIT_PROBLEM: "a problem was found, or something was refused",
+        errors.EXIT_USAGE: "the command line, a setting or a name in it is wrong",
+        errors.EXIT_NO_STATE: "there is no state directory",
+        errors.EXIT_IN_USE: "something else holds it: a lock, an address, the database",
+        errors.EXIT_INTERNAL: "Hoplon itself failed; please report it",
+    }
+    rows = [[str(code), meaning, _error_codes(code)] for code, meaning in meanings.items()]
+    return table(["exit code", "meaning", "error codes"], rows)
+
+
+def _error_codes(exit_code: int) -> str:
+    from hoplon.cli.errors import EXIT_CODES, EXIT_PROBLEM
+
+    if exit_code == EXIT_PROBLEM:
+        return "every other"
+    return " ".join(f"`{code}`" for code, number in EXIT_CODES.items() if number == exit_code)
+
+
+def facts() -> str:
+    """The engine's fact table."""
+    from hoplon import _native
+
+    return _rows(_native.fact_table(), {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC})
+
+
+def violations() -> str:
+    """Every violation code."""
+    from hoplon import _native
+
+    return _rows(_native.violation_codes(), {"code": "code", "location": "location", "doc": "what it says"})
+
+
+def metrics() -> str:
+    """Every metric of the gateway."""
+    from hoplon import _native
+
+    return _rows(_native.metric_table(), {"name": "metric", "kind": "kind", "labels": "labels", "doc": DOC})
+
+
+def _record_columns(kind: str) -> Callable[[], str]:
+    def columns() -> str:
+        from hoplon import _native
+
+        columns = {"name": "column", "type": "type", "nullable": "may be null", "doc": DOC}
+        schema: dict[str, Any] = _native.record_schema()
+        return _rows(schema[kind], columns)
+
+    return columns
+
+
+DOC = "what it is"
+
+
+def _rows(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
+    """A table of what the program gives as dictionaries: `columns` maps a key to the heading; the first one is code."""
+    code = next(iter(columns))
+    return table(list(columns.values()), [[_cell(row[key], key == code) for key in columns] for row in rows])
+
+
+def _cell(value: object, is_code: bool) -> str:
+    match value:
+        case bool():
+            return "yes" if value else ""
+        case list():
+            return " ".join(f"`{each}`" for each in value)
+        case _:
+            return f"`{value}`" if is_code else str(value)
+
+
+PARTS: dict[str, dict[str, Callable[[], str]]] = {
+    "settings.md": {"settings": settings},
+    "cli.md": {"commands": commands, "exit-codes": exit_codes},
+    "facts.md": {"facts": facts, "violations": violations},
+    "metrics.md": {"metrics": metrics},
+    "records.md": {kind: _record_columns(kind) for kind in ("records", "violations", "observations")},
+}
+NEEDS_ENGINE = frozenset({"facts.md", "metrics.md", "records.md"})
+
+
+def rendered(document: str) -> str:
+    """A document of the reference with its generated parts made anew."""
+    parts = {name: make() for name, make in PARTS[document].items()}
+    return with_parts((REFERENCE / document).read_text(), parts, document)
+
+
+def main() -> int:
+    """Writes, or with `--check` only compares; gives the exit code."""
+    stale = [document for document in PARTS if (REFERENCE / document).read_text() != rendered(document)]
+    if "--check" not in sys.argv[1:]:
+        for document in stale:
+            (REFERENCE / document).write_text(rendered(document))
+            print(f"written: docs/reference/{document}")
+        return 0
+    for document in stale:
+        print(f"error: docs/reference/{document} differs from the program\nhint: python -m tools.reference")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
