@@ -17,6 +17,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
+    Command("doctor", "hoplon.cli.doctor:doctor", "Say what is wrong with this set-up, and what to do."),
     Command("version", "hoplon.cli.version:version", "Show the versions of Hoplon's halves."),
 )
 

@@ -1,0 +1,191 @@
+"""Gathers everything that the checks judge, at one moment. What cannot be read is part of the answer.
+
+It changes nothing but a database of an older version, which it migrates as every command does.
+"""
+
+import hashlib
+import json
+import shutil
+import socket
+import stat
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hoplon.errors import HoplonError
+from hoplon.model.policy import Policy, Upstream
+from hoplon.model.versions import PolicyVersion
+from hoplon.policy.assembly import ZoneVersion, assemble
+from hoplon.service.features import FEATURES
+from hoplon.service.gateway import GatewayStatus, gateway_status
+from hoplon.service.listeners import open_listeners
+from hoplon.service.policy import all_zones
+from hoplon.service.workspace import Workspace
+from hoplon.settings.fields import Settings
+from hoplon.storage.bundles import manifest_hash, read_mode
+from hoplon.storage.database import database_revision, open_database
+from hoplon.storage.keys import key_fault
+from hoplon.storage.locks import part_holder
+from hoplon.storage.records.layout import Layout, open_segments
+from hoplon.storage.state import StateDirectory
+
+CONNECT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamView:
+    """One upstream of one zone, and what a TCP connection to it gave (None: it was accepted)."""
+
+    zone: str
+    url: str
+    fault: str | None
+    ca_file_fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One installation at one moment. Members are None where there is nothing, an error where it cannot be read."""
+
+    state: StateDirectory
+    now: datetime
+    disk_free_bytes: int
+    disk_total_bytes: int
+    open_to_others: tuple[Path, ...]
+    key_fault: str | None
+    database_error: HoplonError | None
+    zones: tuple[tuple[PolicyVersion, Policy], ...]
+    committed_bundle: str | None
+    current_bundle: str | None
+    last_good_bundle: str | None
+    mode: str | HoplonError
+    holders: dict[str, int | None]
+    gateway: GatewayStatus | None
+    worker: dict[str, Any] | None
+    worker_age_seconds: float | None
+    unsealed_segments: int
+    upstreams: tuple[UpstreamView, ...]
+    listen_error: HoplonError | None
+    alerts: dict[str, str] = field(default_factory=dict)
+
+
+def look(state: StateDirectory, settings: Settings) -> Setup:
+    """The set-up now. Waits at most `CONNECT_SECONDS` for upstreams."""
+    now = datetime.now(UTC)
+    disk = shutil.disk_usage(state.root)
+    database_error, zones = _zones(state)
+    holders = {part: part_holder(state, part) for part in ("supervisor", "gateway", "worker")}
+    status = gateway_status(state)
+    worker, worker_age = _worker_status(state, now)
+    return Setup(
+        state=state,
+        now=now,
+        disk_free_bytes=disk.free,
+        disk_total_bytes=disk.total,
+        open_to_others=tuple(path for path in (state.keys, *_files(state.keys)) if _is_open_to_others(path)),
+        key_fault=key_fault(state.records_key),
+        database_error=database_error,
+        zones=zones,
+        committed_bundle=_committed(zones),
+        current_bundle=manifest_hash(state.current),
+        last_good_bundle=manifest_hash(state.last_good),
+        mode=_or_error(lambda: str(read_mode(state))),
+        holders=holders,
+        gateway=status,
+        worker=worker,
+        worker_age_seconds=worker_age,
+        unsealed_segments=len(open_segments(Layout.of_state(state.root))),
+        upstreams=_upstreams(zones),
+        listen_error=None if holders["gateway"] is not None else _listen_error(settings),
+        alerts=status.alerts if status is not None and holders["gateway"] is not None else {},
+    )
+
+
+def _zones(state: StateDirectory) -> tuple[HoplonError | None, tuple[tuple[PolicyVersion, Policy], ...]]:
+    """The zones, or why the database cannot give them. A missing database is not made."""
+    if not state.database.exists():
+        return None, ()
+    try:
+        if database_revision(state.database) is None:
+            return None, ()
+        database = open_database(state.database)
+        try:
+            return None, tuple(all_zones(Workspace(state, database)))
+        finally:
+            database.dispose()
+    except HoplonError as error:
+        return error, ()
+
+
+def _committed(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> str | None:
+    """The hash of the bundle that the committed versions make."""
+    if not zones:
+        return None
+    versions = [ZoneVersion(each.zone_id, each.version, each.committed_at, policy) for each, policy in zones]
+    return hashlib.sha256(assemble(versions, FEATURES).manifest).hexdigest()
+
+
+def _worker_status(state: StateDirectory, now: datetime) -> tuple[dict[str, Any] | None, float | None]:
+    path = state.status("worker")
+    try:
+        document = json.loads(path.read_bytes())
+        age_seconds = now.timestamp() - path.stat().st_mtime
+    except (OSError, ValueError):
+        return None, None
+    return (document, age_seconds) if isinstance(document, dict) else (None, None)
+
+
+def _upstreams(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> tuple[UpstreamView, ...]:
+    pairs = [(version.zone_name, upstream) for version, policy in zones for upstream in policy.zone.upstreams]
+    if not pairs:
+        return ()
+    with ThreadPoolExecutor(max_workers=min(16, len(pairs))) as pool:
+        return tuple(pool.map(_look_at_upstream, pairs))
+
+
+def _look_at_upstream(pair: tuple[str, Upstream]) -> UpstreamView:
+    zone, upstream = pair
+    parts = urlsplit(upstream.url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
+        fault = None
+    except OSError as error:
+        fault = error.strerror or str(error)
+    return UpstreamView(zone, upstream.url, fault, _unreadable(upstream.ca_file))
+
+
+def _unreadable(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        Path(path).open("rb").close()
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return None
+
+
+def _listen_error(settings: Settings) -> HoplonError | None:
+    try:
+        with open_listeners(settings):
+            return None
+    except HoplonError as error:
+        return error
+
+
+def _or_error(read: Callable[[], str]) -> str | HoplonError:
+    try:
+        return read()
+    except HoplonError as error:
+        return error
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(directory.iterdir()) if directory.is_dir() else []
+
+
+def _is_open_to_others(path: Path) -> bool:
+    return path.exists() and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
