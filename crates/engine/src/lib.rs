@@ -12,6 +12,7 @@ pub mod observe;
 pub mod operations;
 pub mod record;
 pub mod rules;
+pub mod testing;
 pub mod timestamp;
 pub mod transaction;
 pub mod url;

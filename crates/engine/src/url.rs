@@ -306,3 +306,105 @@ const fn hex_value(digit: u8) -> Option<u8> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rustfmt::skip]
+    const NORMALISED: &[(&str, &str, &str)] = &[
+        // as received, as judged and sent on, what was not normal
+        ("/", "/", ""),
+        ("/users/42", "/users/42", ""),
+        ("/users/", "/users/", ""),
+        ("/a-b_c~d!$&'()*+,=:@", "/a-b_c~d!$&'()*+,=:@", ""),
+        ("/.well-known/x", "/.well-known/x", ""),
+        ("/a/...", "/a/...", ""),
+        ("/%7Euser", "/~user", "encoded_unreserved"),
+        ("/%61%62c", "/abc", "encoded_unreserved"),
+        ("/a%2fb", "/a%2Fb", "encoded_slash,lower_case_hex"),
+        ("/a%2Fb", "/a%2Fb", "encoded_slash"),
+        ("/a%5Cb", "/a%5Cb", "encoded_backslash"),
+        ("/a%0Ab", "/a%0Ab", "encoded_control"),
+        ("/a%20b%c3%a9", "/a%20b%C3%A9", "lower_case_hex"),
+        ("/a%252Fb", "/a%252Fb", ""),
+        ("/./a", "/a", "dot_segments"),
+        ("/a/.", "/a/", "dot_segments"),
+        ("/a/b/..", "/a/", "dot_segments"),
+        ("/a/b/../c", "/a/c", "dot_segments"),
+        ("/a/..", "/", "dot_segments"),
+        ("/..", "/", "dot_segments,above_root"),
+        ("/../../a", "/a", "dot_segments,above_root"),
+        ("/a/%2e%2E/b", "/b", "dot_segments,encoded_unreserved"),
+        ("/a/.%2e/b", "/b", "dot_segments,encoded_unreserved"),
+        ("/a/..%2Fb", "/a/..%2Fb", "encoded_slash"),
+        ("//a", "//a", "empty_segment"),
+        ("/a//b", "/a//b", "empty_segment"),
+        ("/a//", "/a//", "empty_segment"),
+        ("/a//..", "/a/", "dot_segments,empty_segment"),
+        ("/a//../b", "/a/b", "dot_segments,empty_segment"),
+        ("/a;v=1/b", "/a;v=1/b", "parameters"),
+        ("/a;.", "/a;.", "parameters"),
+        ("/é", "/%C3%A9", "non_ascii"),
+        ("/a b", "/a%20b", "illegal_character"),
+        ("/{id}[0]", "/%7Bid%7D%5B0%5D", "illegal_character"),
+        ("/<\"^`|>", "/%3C%22%5E%60%7C%3E", "illegal_character"),
+    ];
+
+    #[test]
+    fn only_what_is_equal_by_rfc_3986_is_changed_and_noted() {
+        for (received, expected, anomalies) in NORMALISED {
+            let normal = normalise_path(received, false).unwrap();
+            assert_eq!(normal.path, *expected, "{received}");
+            assert_eq!(normal.anomalies.names().collect::<Vec<_>>().join(","), *anomalies, "{received}");
+            assert_eq!(
+                matches!(normal.path, Cow::Borrowed(_)),
+                received == expected,
+                "{received}: copied for nothing, or not at all"
+            );
+        }
+    }
+
+    #[test]
+    fn slashes_are_merged_only_where_the_zone_says_so() {
+        for (received, expected) in [("//a///b//", "/a/b/"), ("//", "/"), ("/a//../b", "/b"), ("/a/b", "/a/b")] {
+            assert_eq!(normalise_path(received, true).unwrap().path, expected);
+        }
+    }
+
+    #[test]
+    fn what_can_be_read_in_two_ways_is_refused() {
+        let cases = [
+            ("/a\\b", Refusal::PathBackslash),
+            ("/%00", Refusal::PathNul),
+            ("/a%", Refusal::PathPercentEncoding),
+            ("/a%4", Refusal::PathPercentEncoding),
+            ("/a%4/b", Refusal::PathPercentEncoding),
+            ("/a%zz", Refusal::PathPercentEncoding),
+            ("/%%32%35", Refusal::PathPercentEncoding),
+            ("/a\tb", Refusal::PathControlCharacter),
+            ("/a\u{7f}", Refusal::PathControlCharacter),
+            ("/a/..;/b", Refusal::PathDotParameter),
+            ("/a/.;x=1", Refusal::PathDotParameter),
+            ("/a/%2e%2e;/b", Refusal::PathDotParameter),
+            ("a", Refusal::TargetInvalid),
+            ("*", Refusal::TargetInvalid),
+            ("/a#b", Refusal::TargetFragment),
+            ("/a?b#c", Refusal::TargetFragment),
+            ("/a?b c", Refusal::QueryControlCharacter),
+            ("/a?b\0", Refusal::QueryControlCharacter),
+        ];
+        for (target, refusal) in cases {
+            assert_eq!(parse_target(target, false).unwrap_err(), refusal, "{target:?}");
+        }
+        assert_eq!(parse_target(&"/a".repeat(MAX_TARGET_BYTES), false).unwrap_err(), Refusal::TargetTooLong);
+    }
+
+    #[test]
+    fn the_query_goes_on_untouched() {
+        let target = parse_target("/a/../b?x=%2e%zz/../é&y=\\?z", false).unwrap();
+        assert_eq!((target.path.as_ref(), target.query), ("/b", Some("x=%2e%zz/../é&y=\\?z")));
+        assert_eq!(parse_target("/a?", false).unwrap().query, Some(""));
+        assert_eq!(parse_target("?x", false).unwrap().path, "/");
+    }
+}

@@ -1,0 +1,93 @@
+//! For tests, benches and fuzzing, here and in other crates: bundles written as JSON values and loaded as any other. Nothing here
+//! runs in production.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::bundle::{Bundle, BundleHash, LoadErrors};
+
+/// The id of [`zone`].
+pub const ZONE_ID: &str = "0123456789abcdef0123456789abcdef";
+
+/// A bundle that is being written.
+#[derive(Clone, Debug)]
+pub struct BundleText {
+    pub manifest: Value,
+    /// By SHA-256.
+    pub parts: HashMap<String, Vec<u8>>,
+}
+
+impl Default for BundleText {
+    fn default() -> Self {
+        let manifest = json!({"format": 1, "created_at": "2026-11-21T12:00:00Z", "zones": [], "parts": []});
+        Self { manifest, parts: HashMap::new() }
+    }
+}
+
+impl BundleText {
+    /// One zone for any host with these operations (`["GET", "api.example.com", "/users/{id}"]`) and rules.
+    #[must_use]
+    pub fn of(operations: &[[&str; 3]], rules: &Value) -> Self {
+        Self::default().with(&zone(ZONE_ID, &[]), &operations_part(operations), &json!({"rules": rules}))
+    }
+
+    /// Adds a zone: its three parts.
+    #[must_use]
+    pub fn with(mut self, zone: &Value, operations: &Value, rules: &Value) -> Self {
+        let entry = json!({"id": zone["id"], "name": zone["name"], "policy_version": 1});
+        push(&mut self.manifest["zones"], entry);
+        for (kind, part) in [("zone", zone), ("operations", operations), ("rules", rules)] {
+            let bytes = part.to_string().into_bytes();
+            let sha256 = BundleHash::of(&bytes).to_string();
+            let entry = json!({"kind": kind, "zone": zone["id"], "format": 1, "sha256": sha256, "bytes": bytes.len()});
+            push(&mut self.manifest["parts"], entry);
+            self.parts.insert(sha256, bytes);
+        }
+        self
+    }
+
+    /// Loads it.
+    ///
+    /// # Errors
+    /// As [`Bundle::load`].
+    pub fn load(&self) -> Result<Bundle, LoadErrors> {
+        let mut fetch = |sha256: &str| self.parts.get(sha256).cloned().ok_or_else(|| "there is no such file".to_owned());
+        Bundle::load(self.manifest.to_string().as_bytes(), &mut fetch)
+    }
+}
+
+/// A zone part with these hosts and the defaults of a policy.
+#[must_use]
+pub fn zone(id: &str, hosts: &[&str]) -> Value {
+    json!({
+        "id": id, "name": "default", "hosts": hosts,
+        "upstreams": [{"url": "http://127.0.0.1:9000", "protocol": "http1", "ca_file": null, "server_name": null}],
+        "timeouts": {"connect_seconds": 5.0, "read_seconds": 60.0, "idle_seconds": 60.0},
+        "inspection_limit_bytes": 1_048_576, "merge_slashes": false,
+        "observe": {"probability": 0.02, "full_per_minute": 60, "per_session_per_minute": 30, "max_leaves": 200,
+                    "body_copy_bytes": 65_536, "literal_sessions": 5},
+        "block": {"status": 403, "show_violations": false},
+    })
+}
+
+/// An operations part of method, host and path each.
+#[must_use]
+pub fn operations_part(operations: &[[&str; 3]]) -> Value {
+    let entries = operations.iter().enumerate().map(
+        |(index, [method, host, path])| json!({"id": format!("operation-{index}"), "method": method, "host": host, "path": path}),
+    );
+    json!({"operations": entries.collect::<Vec<_>>()})
+}
+
+/// A rule that asks this fact at the end of this phase.
+#[must_use]
+pub fn rule(id: &str, phase: &str, fact: &str, action: &str, violation: &str, fail: &str) -> Value {
+    json!({"id": id, "phase": phase, "fact": fact, "action": action, "violation": violation, "fail": fail})
+}
+
+fn push(list: &mut Value, entry: Value) {
+    if let Value::Array(list) = list {
+        list.push(entry);
+    }
+}
