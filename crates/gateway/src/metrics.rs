@@ -324,3 +324,6 @@ pub fn resident_memory_bytes() -> i64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     text.split_ascii_whitespace().nth(1).and_then(|pages| pages.parse::<i64>().ok()).unwrap_or(0) * 4096
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,3 +106,43 @@ fn read(path: &Path) -> Result<Mode, String> {
     let word = word.trim();
     Mode::parse(word).ok_or_else(|| format!("{}: `{}` is not a mode (enforce, log or off); the mode stays as it is", path.display(), word.escape_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TempDir, eventually, shared};
+
+    #[test]
+    fn the_file_switches_within_a_second_and_an_unknown_word_changes_nothing() {
+        let dir = TempDir::new();
+        let shared = shared(dir.path(), "");
+        let watch = start(shared.clone()).unwrap();
+        assert_eq!(shared.mode(), Mode::Enforce);
+        fs::create_dir_all(dir.join("bundles")).unwrap();
+        for (word, mode) in [("log\n", Mode::Log), ("off", Mode::Off), ("enforce", Mode::Enforce), ("log", Mode::Log)] {
+            crate::files::replace(&dir.join("bundles/mode"), word.as_bytes()).unwrap();
+            let written = std::time::Instant::now();
+            eventually("the mode is taken", || shared.mode() == mode);
+            assert!(written.elapsed() < Duration::from_secs(1));
+        }
+        crate::files::replace(&dir.join("bundles/mode"), b"enforced").unwrap();
+        eventually("the alert is raised", || shared.alerts.all().contains_key(ALERT));
+        assert!(shared.alerts.all()[ALERT].contains("`enforced` is not a mode"));
+        assert_eq!(shared.mode(), Mode::Log);
+        fs::remove_file(dir.join("bundles/mode")).unwrap();
+        eventually("a missing file enforces", || shared.mode() == Mode::Enforce);
+        assert!(shared.alerts.all().is_empty());
+        watch.stop();
+    }
+
+    #[test]
+    fn a_mode_that_is_there_at_the_start_holds_from_the_first_request() {
+        let dir = TempDir::new();
+        fs::create_dir_all(dir.join("bundles")).unwrap();
+        fs::write(dir.join("bundles/mode"), "off").unwrap();
+        let shared = shared(dir.path(), "");
+        let watch = start(shared.clone()).unwrap();
+        assert_eq!(shared.mode(), Mode::Off);
+        watch.stop();
+    }
+}

@@ -11,3 +11,6 @@ pub mod writer;
 
 pub use queue::RecordQueue;
 pub use writer::{RecordWriter, start};
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@ use arc_swap::ArcSwapOption;
 use engine::bundle::Bundle;
 use engine::hash::Keys;
 use engine::observe::Sampler;
-use engine::transaction::{Ended, Mode, Surroundings};
+use engine::timestamp::Timestamp;
+use engine::transaction::{Ended, Mode, RequestId, Surroundings, Transaction};
 use engine::verdict::{Effect, Verdict};
 
 use crate::alerts::Alerts;
@@ -145,6 +146,11 @@ impl Shared {
     /// The mode that a transaction beginning now has.
     pub fn mode(&self) -> Mode {
         self.mode.load()
+    }
+
+    /// A transaction that begins now, under this bundle.
+    pub fn begin(&self, bundle: Arc<Bundle>, id: RequestId, now: Timestamp) -> Transaction {
+        Transaction::begin(bundle, &self.keys, id, now, self.mode())
     }
 
     /// What the engine looks at beside the bundle; `dice` are 64 random bits.

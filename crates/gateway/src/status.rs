@@ -130,3 +130,6 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests;

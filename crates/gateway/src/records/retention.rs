@@ -197,3 +197,99 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 fn name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TempDir;
+
+    const UNLIMITED: Limits = Limits { age: Duration::from_secs(1 << 40), bytes: u64::MAX };
+
+    fn put(path: PathBuf, bytes: usize) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, vec![0; bytes]).unwrap();
+    }
+
+    fn sealed(dir: &TempDir, zone: &str, day: &str, segment: &str, bytes: usize) -> PathBuf {
+        let day = dir.join(format!("sealed/zone={zone}/day={day}"));
+        put(day.join(format!("records-{segment}.parquet")), bytes);
+        put(day.join(format!("violations-{segment}.parquet")), bytes);
+        day
+    }
+
+    fn open(dir: &TempDir, id: &str, bytes: usize) -> PathBuf {
+        let path = dir.join(format!("open/{id}"));
+        put(path.join("records.arrows"), bytes);
+        put(path.join(OWNER_LOCK), 0);
+        path
+    }
+
+    /// An instant of this day at noon.
+    fn noon(day: &str) -> SystemTime {
+        let mut time = SystemTime::UNIX_EPOCH + Duration::from_secs(43_200);
+        while day_of(time) != day {
+            time += Duration::from_secs(86_400);
+        }
+        time
+    }
+
+    // 2025-01-01 in milliseconds is 0x01941f297c00.
+    const OPEN_OF_JANUARY: &str = "01941f29-7c00-7000-8000-000000000001";
+
+    #[test]
+    fn days_older_than_the_limit_go_and_others_stay() {
+        let dir = TempDir::new();
+        let old = sealed(&dir, "a", "2025-01-01", "s1", 10);
+        let kept = sealed(&dir, "b", "2025-01-08", "s2", 10);
+        let orphan = open(&dir, OPEN_OF_JANUARY, 10);
+        let limits = Limits { age: Duration::from_secs(7 * 86_400), ..UNLIMITED };
+        let report = enforce(dir.path(), limits, Some(noon("2025-01-09"))).unwrap().unwrap();
+        assert_eq!(report, Report { kept_bytes: 20, deleted_for_age: 30, deleted_for_bytes: 0 });
+        assert!(!old.exists() && !orphan.exists() && kept.exists());
+    }
+
+    #[test]
+    fn the_oldest_segments_of_all_zones_go_until_the_rest_fits() {
+        let dir = TempDir::new();
+        let first = sealed(&dir, "b", "2025-01-01", "s1", 10);
+        sealed(&dir, "a", "2025-01-01", "s2", 10);
+        let last = sealed(&dir, "a", "2025-01-02", "s3", 10);
+        let report = enforce(dir.path(), Limits { bytes: 45, ..UNLIMITED }, None).unwrap().unwrap();
+        assert_eq!(report, Report { kept_bytes: 40, deleted_for_age: 0, deleted_for_bytes: 20 });
+        assert!(!first.exists());
+        let report = enforce(dir.path(), Limits { bytes: 39, ..UNLIMITED }, None).unwrap().unwrap();
+        assert_eq!(report.kept_bytes, 20);
+        assert!(last.exists());
+    }
+
+    #[test]
+    fn a_segment_that_is_written_is_never_deleted() {
+        let dir = TempDir::new();
+        let path = open(&dir, OPEN_OF_JANUARY, 10);
+        let owner = Lock::try_take(&path.join(OWNER_LOCK), "").unwrap();
+        let limits = Limits { age: Duration::ZERO, bytes: 0 };
+        let report = enforce(dir.path(), limits, Some(noon("2025-06-01"))).unwrap().unwrap();
+        assert_eq!(report, Report { kept_bytes: 10, ..Report::default() });
+        drop(owner);
+        enforce(dir.path(), limits, None).unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn nothing_happens_while_a_reader_holds_the_lock() {
+        let dir = TempDir::new();
+        let kept = sealed(&dir, "a", "2025-01-01", "s1", 10);
+        let reader = fs::File::create(dir.join(".lock")).unwrap();
+        reader.lock_shared().unwrap();
+        assert_eq!(enforce(dir.path(), Limits { bytes: 0, ..UNLIMITED }, None).unwrap(), None);
+        assert!(kept.exists());
+    }
+
+    #[test]
+    fn a_young_hidden_directory_is_left_to_its_owner() {
+        let dir = TempDir::new();
+        let hidden = open(&dir, ".01941f29-7c00-7000-8000-000000000002", 10);
+        enforce(dir.path(), UNLIMITED, None).unwrap();
+        assert!(hidden.exists());
+    }
+}

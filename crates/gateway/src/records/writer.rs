@@ -241,3 +241,25 @@ fn create(open: &std::path::Path, ids: &mut SegmentIds, shared: &Shared) -> io::
     shared.metrics.records_segments.inc();
     Ok(segment)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TempDir, ended, shared};
+
+    #[test]
+    fn a_panic_costs_the_batch_and_is_counted_and_the_writer_goes_on() {
+        let dir = TempDir::new();
+        let shared = shared(dir.path(), "");
+        let mut writer = Writer::new(&shared);
+        (0..3).for_each(|n| shared.records.offer(Box::new(ended(n))));
+        writer.guarded(Writer::turn);
+        assert!(!writer.guarded(|_| panic!("in the middle of a batch")));
+        assert_eq!(shared.metrics.panics.get(["records".into()]), 1);
+        assert_eq!(shared.metrics.records_dropped_panic.get(), 3);
+        shared.records.offer(Box::new(ended(3)));
+        writer.guarded(Writer::turn);
+        writer.guarded(Writer::finish);
+        assert_eq!(shared.metrics.records_written.get(), 1);
+    }
+}
