@@ -49,6 +49,13 @@ pub struct MetricDef {
     pub help: &'static str,
 }
 
+impl MetricDef {
+    /// The name in a query: prefix, name, and the suffix of its kind.
+    pub fn sample_name(&self) -> String {
+        format!("hoplon_{}{}", self.name, self.kind.sample_suffix())
+    }
+}
+
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> MetricDef {
     MetricDef { name, kind: Kind::Counter, labels, help }
 }

@@ -101,13 +101,12 @@ const END: &str = "<!-- end -->";
 
 /// The table of the documentation, as it has to be.
 fn documented() -> String {
-    let mut page = "| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
+    let mut page = "\n| metric | kind | labels | what it is |\n| --- | --- | --- | --- |\n".to_owned();
     for metric in METRICS {
         let labels = metric.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(" ");
-        let sample = format!("hoplon_{}{}", metric.name, metric.kind.sample_suffix());
-        writeln!(page, "| `{sample}` | {} | {labels} | {} |", metric.kind.as_str(), metric.help).unwrap();
+        writeln!(page, "| `{}` | {} | {labels} | {} |", metric.sample_name(), metric.kind.as_str(), metric.help).unwrap();
     }
-    page
+    page + "\n"
 }
 
 #[test]
