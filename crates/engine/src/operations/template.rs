@@ -51,6 +51,9 @@ fn parse_segment(segment: &str) -> Result<Option<String>, String> {
     if segment.contains(['?', '#']) {
         return Err(format!("`{segment}` holds a query or a fragment: a template is a path only"));
     }
+    if matches!(segment, "." | "..") {
+        return Err(format!("`{segment}` is a dot segment: it is removed from every path before matching"));
+    }
     let whole = format!("/{segment}");
     match url::normalise_path(&whole, false) {
         Ok(normal) if normal.path == whole => Ok(Some(segment.to_owned())),

@@ -1,0 +1,331 @@
+//! One transaction through its phases, as a playbook: what goes in, what must come out.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use engine::testing::{self, BundleText};
+use engine::{
+    Action, BodyLength, BodyNeed, Bundle, Effect, FactError, FailMode, HttpVersion, Inspection, Keys, KnownHosts, Mode, Outcome,
+    RequestHead, RequestId, ResponseHead, Scheme, Step, Surroundings, Timestamp, Transaction,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+
+fn fallthrough(action: &str) -> Value {
+    testing::rule(
+        "operations.fallthrough",
+        "request_head",
+        "cf.api_gateway.fallthrough_detected",
+        action,
+        "operations.fallthrough",
+        "open",
+    )
+}
+
+fn shop(rules: &Value) -> Arc<Bundle> {
+    let operations = [
+        ["GET", "*", "/users/{id}"],
+        ["GET", "*", "/users/me"],
+        ["POST", "*", "/orders"],
+        ["GET", "shop.example.com", "/users/{id}"],
+    ];
+    Arc::new(BundleText::of(&operations, rules).load().unwrap())
+}
+
+/// One request, written down; the parts that a test does not name are ordinary.
+struct Asked<'a> {
+    method: &'a str,
+    target: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    authority: Option<&'a str>,
+    body: BodyLength,
+}
+
+const ORDINARY: Asked<'static> = Asked {
+    method: "GET",
+    target: "/users/42",
+    headers: &[("host", "api.example.com")],
+    authority: None,
+    body: BodyLength::None,
+};
+
+fn begin(bundle: &Arc<Bundle>, mode: Mode) -> Transaction {
+    let now = Timestamp::from_micros(1_000_000);
+    Transaction::begin(bundle.clone(), &Keys::derive(&[7; 32]), RequestId::new(now, 1), now, mode)
+}
+
+fn ask(transaction: &mut Transaction, asked: &Asked<'_>, hosts: &dyn KnownHosts) -> Step {
+    let fields =
+        asked.headers.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()));
+    let headers = fields.fold(HeaderMap::new(), |mut map, (name, value)| {
+        map.append(name, value);
+        map
+    });
+    let head = RequestHead {
+        method: asked.method,
+        scheme: Scheme::Http,
+        version: HttpVersion::Http11,
+        authority: asked.authority,
+        target: asked.target,
+        headers: &headers,
+        client: IpAddr::from([192, 0, 2, 1]),
+        body: asked.body,
+    };
+    transaction.request_head(&head, &Surroundings { hosts, ..Surroundings::default() })
+}
+
+fn judged(bundle: &Arc<Bundle>, mode: Mode, asked: &Asked<'_>) -> (Step, Transaction) {
+    let mut transaction = begin(bundle, mode);
+    let step = ask(&mut transaction, asked, &());
+    (step, transaction)
+}
+
+#[test]
+fn a_saved_operation_is_found_and_goes_upstream_normalised() {
+    let bundle = shop(&json!([fallthrough("block")]));
+    let cases = [
+        ("GET", "/users/42", Some("/users/{id}")),
+        ("GET", "/users/me", Some("/users/me")),
+        ("HEAD", "/users/me/", Some("/users/me")),
+        ("GET", "/orders/../users/%6De?x=%2e", Some("/users/me")),
+        ("GET", "/users/a%2Fb", Some("/users/{id}")),
+        ("GET", "/users/", None),
+        ("GET", "/Users/42", None),
+        ("POST", "/users/42", None),
+        ("GET", "/users/42/x", None),
+    ];
+    for (method, target, path) in cases {
+        let (step, transaction) = judged(&bundle, Mode::Enforce, &Asked { method, target, ..ORDINARY });
+        assert_eq!(transaction.operation().map(|operation| &*operation.path), path, "{method} {target}");
+        assert_eq!(step, Step::Decided(if path.is_some() { Action::Allow } else { Action::Block }), "{method} {target}");
+    }
+    let (_, transaction) = judged(&bundle, Mode::Enforce, &Asked { target: "/orders/../users/%6De?x=%2e", ..ORDINARY });
+    assert_eq!(transaction.upstream_target(), "/users/me?x=%2e");
+    let asked = Asked { headers: &[("host", "Shop.Example.com:8080")], ..ORDINARY };
+    assert_eq!(judged(&bundle, Mode::Enforce, &asked).1.operation().map(|operation| &*operation.id), Some("operation-3"));
+}
+
+#[test]
+fn the_mode_decides_whether_a_block_acts() {
+    let unknown = Asked { target: "/nowhere/secret-token", ..ORDINARY };
+    for (action, mode, expected, found) in [
+        ("block", Mode::Enforce, Action::Block, 1),
+        ("block", Mode::Log, Action::Log, 1),
+        ("block", Mode::Off, Action::Allow, 0),
+        ("log", Mode::Enforce, Action::Log, 1),
+        ("log", Mode::Log, Action::Log, 1),
+    ] {
+        let (step, transaction) = judged(&shop(&json!([fallthrough(action)])), mode, &unknown);
+        assert_eq!(step, Step::Decided(expected));
+        let verdict = transaction.verdict();
+        assert_eq!(verdict.violations.len(), found);
+        assert_eq!(verdict.rule.as_deref(), (found > 0).then_some("operations.fallthrough"));
+        assert!(verdict.violations.iter().all(|v| &*v.code == "operations.fallthrough" && !v.evidence.contains("secret")));
+    }
+}
+
+#[test]
+fn a_request_that_can_be_read_in_two_ways_is_refused_in_every_mode() {
+    let bundle = shop(&json!([]));
+    let cases = [
+        (Asked { method: "CONNECT", ..ORDINARY }, "protocol.method.connect"),
+        (Asked { method: "GE T", ..ORDINARY }, "protocol.method.invalid"),
+        (Asked { headers: &[], ..ORDINARY }, "protocol.host.missing"),
+        (Asked { headers: &[("host", "a"), ("host", "a")], ..ORDINARY }, "protocol.host.several"),
+        (Asked { headers: &[("host", "")], ..ORDINARY }, "protocol.host.invalid"),
+        (Asked { headers: &[("host", "a, b")], ..ORDINARY }, "protocol.host.invalid"),
+        (Asked { authority: Some("other.example.com"), ..ORDINARY }, "protocol.host.mismatch"),
+        (Asked { authority: Some("api.example.com:81"), ..ORDINARY }, "protocol.host.mismatch"),
+        (Asked { authority: Some("user@api.example.com"), ..ORDINARY }, "protocol.host.invalid"),
+        (Asked { target: "/a\\b", ..ORDINARY }, "protocol.path.backslash"),
+        (Asked { target: "*", ..ORDINARY }, "protocol.target.invalid"),
+    ];
+    for (asked, code) in cases {
+        for mode in [Mode::Off, Mode::Log, Mode::Enforce] {
+            let (step, transaction) = judged(&bundle, mode, &asked);
+            assert_eq!((step, transaction.verdict().refusal()), (Step::Decided(Action::Refuse), Some(code)));
+            let ended = transaction.end(&Outcome { status: 400, ..Outcome::default() });
+            assert_eq!(
+                (ended.record.action, ended.record.violation_count, &*ended.violations[0].code),
+                (Action::Refuse, 1, code)
+            );
+        }
+    }
+    for asked in [
+        Asked { authority: Some("API.example.com:80"), ..ORDINARY },
+        Asked { authority: Some("api.example.com"), headers: &[], ..ORDINARY },
+        Asked { method: "OPTIONS", target: "*", ..ORDINARY },
+        Asked { method: "PURGE", ..ORDINARY },
+    ] {
+        assert_eq!(judged(&bundle, Mode::Enforce, &asked).0, Step::Decided(Action::Allow));
+    }
+}
+
+#[test]
+fn a_host_of_no_zone_is_refused() {
+    let bundle = BundleText::default().with(
+        &testing::zone(testing::ZONE_ID, &["api.example.com"]),
+        &testing::operations_part(&[]),
+        &json!({"rules": []}),
+    );
+    let bundle = Arc::new(bundle.load().unwrap());
+    let asked = Asked { headers: &[("host", "other.example.com")], ..ORDINARY };
+    let (step, transaction) = judged(&bundle, Mode::Off, &asked);
+    assert_eq!((step, transaction.verdict().refusal()), (Step::Decided(Action::Refuse), Some("protocol.host.unknown")));
+    assert!(transaction.zone().is_none());
+    assert_eq!(judged(&bundle, Mode::Off, &ORDINARY).0, Step::Decided(Action::Allow));
+}
+
+/// Remembers one host.
+struct Known(&'static str);
+
+impl KnownHosts for Known {
+    fn is_known(&self, zone: &str, host: &str) -> bool {
+        zone == testing::ZONE_ID && host == self.0
+    }
+}
+
+#[test]
+fn a_host_becomes_known_by_a_successful_answer() {
+    let bundle = shop(&json!([]));
+    let effects = |status, hosts: &dyn KnownHosts| {
+        let mut transaction = begin(&bundle, Mode::Enforce);
+        ask(&mut transaction, &ORDINARY, hosts);
+        transaction.response_head(&ResponseHead { status, headers: &HeaderMap::new(), body: BodyLength::None });
+        transaction.verdict().effects.to_vec()
+    };
+    let remember = Effect::RememberHost { zone: testing::ZONE_ID.into(), host: "api.example.com".into() };
+    assert_eq!(effects(200, &()), std::slice::from_ref(&remember));
+    assert_eq!(effects(304, &Known("else.example.com")), [remember]);
+    assert_eq!(effects(404, &()), []);
+    assert_eq!(effects(500, &()), []);
+    assert_eq!(effects(200, &Known("api.example.com")), []);
+}
+
+#[test]
+fn every_violation_is_found_and_the_severest_rule_decides() {
+    let rules = json!([
+        testing::rule("log-path", "request_head", "hoplon.path.normalised", "log", "path.not_normal", "open"),
+        fallthrough("block"),
+        testing::rule("late", "response_head", "hoplon.path.normalised", "block", "path.not_normal", "open"),
+    ]);
+    let asked = Asked { target: "/a/./b", ..ORDINARY };
+    let (step, transaction) = judged(&shop(&rules), Mode::Enforce, &asked);
+    assert_eq!(step, Step::Decided(Action::Block));
+    let verdict = transaction.verdict();
+    let found: Vec<_> = verdict.violations.iter().map(|v| (&*v.code, v.action, v.evidence.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            ("path.not_normal", Action::Log, "dot_segments"),
+            ("operations.fallthrough", Action::Block, "GET on a path of 2 segments")
+        ]
+    );
+    assert_eq!(verdict.rule.as_deref(), Some("operations.fallthrough"));
+}
+
+#[test]
+fn a_response_is_judged_when_its_head_is_there() {
+    let rules = json!([testing::rule("late", "response_head", "hoplon.path.normalised", "block", "path.not_normal", "open")]);
+    let (step, mut transaction) = judged(&shop(&rules), Mode::Enforce, &Asked { target: "/a/./b", ..ORDINARY });
+    assert_eq!(step, Step::Decided(Action::Allow));
+    let head = ResponseHead { status: 200, headers: &HeaderMap::new(), body: BodyLength::Unknown };
+    assert_eq!(transaction.response_head(&head), Step::Decided(Action::Block));
+    assert_eq!(transaction.response_body(b"x", true), Step::Decided(Action::Block));
+}
+
+/// A zone with this inspection limit and rule on the body's length.
+fn small(limit_bytes: usize, fact: &str, violation: &str, fail: &str) -> Arc<Bundle> {
+    let mut zone = testing::zone(testing::ZONE_ID, &[]);
+    zone["inspection_limit_bytes"] = json!(limit_bytes);
+    let rule = testing::rule("body", "request_body", fact, "block", violation, fail);
+    let text = BundleText::default().with(&zone, &testing::operations_part(&[]), &json!({"rules": [rule]}));
+    Arc::new(text.load().unwrap())
+}
+
+#[test]
+fn a_body_that_is_only_counted_passes_in_pieces_until_it_is_too_long() {
+    let bundle = small(4, "hoplon.request.body.truncated", "http.body_over_limit", "open");
+    let post = Asked { method: "POST", body: BodyLength::Unknown, ..ORDINARY };
+    let (step, mut transaction) = judged(&bundle, Mode::Enforce, &post);
+    assert_eq!(step, Step::NeedBody(BodyNeed::Pieces));
+    assert_eq!(transaction.request_body(b"abcd", false), Step::NeedBody(BodyNeed::Pieces));
+    assert_eq!(transaction.request_body(b"e", false), Step::Decided(Action::Block));
+    assert_eq!(transaction.inspected().body.inspection(), Inspection::OverLimit);
+
+    let (_, mut transaction) = judged(&bundle, Mode::Enforce, &post);
+    assert_eq!(transaction.request_body(b"abcd", true), Step::Decided(Action::Allow));
+    assert_eq!(transaction.inspected().body.inspection(), Inspection::Pieces);
+
+    let announced = Asked { body: BodyLength::Known(5), ..post };
+    assert_eq!(judged(&bundle, Mode::Enforce, &announced).0, Step::Decided(Action::Block));
+    assert_eq!(judged(&bundle, Mode::Enforce, &ORDINARY).0, Step::Decided(Action::Allow));
+    assert_eq!(judged(&bundle, Mode::Off, &post).0, Step::Decided(Action::Allow));
+}
+
+#[test]
+fn what_is_written_down_is_what_happened() {
+    let bundle = shop(&json!([fallthrough("log")]));
+    let asked = Asked {
+        method: "POST",
+        target: "/orders//?token=secret",
+        headers: &[
+            ("host", "api.example.com"),
+            ("authorization", "Bearer secret"),
+            ("content-type", "Application/JSON; charset=utf-8"),
+        ],
+        body: BodyLength::Known(3),
+        ..ORDINARY
+    };
+    let (_, mut transaction) = judged(&bundle, Mode::Enforce, &asked);
+    let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("text/html"))]);
+    transaction.response_head(&ResponseHead { status: 201, headers: &headers, body: BodyLength::Unknown });
+    let outcome = Outcome {
+        end: Timestamp::from_micros(1_000_250),
+        status: 201,
+        upstream_status: Some(201),
+        request_body_bytes: 3,
+        response_body_bytes: 17,
+        ..Outcome::default()
+    };
+    let ended = transaction.end(&outcome);
+    let record = &ended.record;
+    assert_eq!(
+        (record.method.as_ref(), record.host.as_ref(), record.status, record.duration_us),
+        ("POST", "api.example.com", 201, 250)
+    );
+    assert_eq!(
+        (record.path_anomalies.as_str(), record.action, record.rule.as_deref()),
+        ("empty_segment", Action::Log, Some("operations.fallthrough"))
+    );
+    assert_eq!(record.request_content_type.as_deref(), Some("application/json"));
+    assert_eq!(record.response_content_type.as_deref(), Some("text/html"));
+    assert_eq!((record.session_source.as_str(), record.session_verified), ("authorization", false));
+    assert_eq!(&*record.bundle, bundle.short_hash());
+    assert!(!format!("{ended:?}").contains("secret"));
+}
+
+#[test]
+fn sessions_differ_by_token_and_else_by_address() {
+    let bundle = shop(&json!([]));
+    let session = |headers: &[(&str, &str)]| {
+        let asked = Asked { headers, ..ORDINARY };
+        judged(&bundle, Mode::Enforce, &asked).1.end(&Outcome::default()).record.session.unwrap()
+    };
+    let (one, other) = ([("host", "a"), ("authorization", "Bearer 1")], [("host", "a"), ("authorization", "Bearer 2")]);
+    assert_eq!(session(&one), session(&one));
+    assert_ne!(session(&one), session(&other));
+    assert_ne!(session(&one), session(&[("host", "a")]));
+}
+
+#[test]
+fn a_transaction_keeps_the_bundle_it_began_with() {
+    let bundle = shop(&json!([fallthrough("block")]));
+    let hash = bundle.hash;
+    let mut transaction = begin(&bundle, Mode::Enforce);
+    drop(bundle);
+    assert_eq!(ask(&mut transaction, &Asked { target: "/x", ..ORDINARY }, &()), Step::Decided(Action::Block));
+    assert_eq!(transaction.verdict().bundle, hash);
+    let failures: Vec<(FactError, FailMode)> = transaction.verdict().failures.iter().map(|f| (f.error, f.mode)).collect();
+    assert_eq!(failures, []);
+}
