@@ -16,6 +16,7 @@ from hoplon.policy.feature import Compiled, Table
 from hoplon.policy.zone import host_hint, is_host_pattern
 
 Fallthrough = Literal["none", "log", "block"]
+MAX_OPERATIONS = 100_000
 FALLTHROUGH_RULE = "operations.fallthrough"
 
 
@@ -31,7 +32,7 @@ class OperationsTable(Table):
     """Saved operations and the fallthrough action."""
 
     fallthrough: Fallthrough = "log"
-    saved: tuple[SavedTable, ...] = Field(default=(), strict=False)
+    saved: tuple[SavedTable, ...] = Field(default=(), max_length=MAX_OPERATIONS, strict=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -15,7 +15,7 @@ OPERATION_NAMESPACE = UUID("6f0e7a52-5f0c-5d5e-9f66-0c9b0d6a3c11")
 MAX_SEGMENTS = 64
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
-_TOKEN = re.compile(r"[A-Z][A-Z0-9_-]{0,31}")
+_TOKEN = re.compile(r"[A-Z_-]{1,32}")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _SEGMENT = frozenset(_UNRESERVED | set(b"!$&'()*+,;=:@%"))

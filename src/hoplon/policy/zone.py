@@ -1,5 +1,9 @@
-"""The `[zone]` table: what belongs to no feature. Takes the table, gives a ZonePolicy and the bundle's zone part."""
+"""The `[zone]` table: what belongs to no feature. Takes the table, gives a ZonePolicy and the bundle's zone part.
 
+The bounds are the engine's (crates/engine/src/bundle/check.rs): what is accepted here is accepted there.
+"""
+
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +17,7 @@ from hoplon.model.policy import Block, Inspection, Observe, Timeouts, Upstream, 
 from hoplon.policy.feature import Table
 
 _LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\{[A-Za-z][A-Za-z0-9_]*\})"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]")
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
 class UpstreamTable(Table):
@@ -28,15 +32,15 @@ class UpstreamTable(Table):
 class TimeoutsTable(Table):
     """How long the gateway waits for an upstream."""
 
-    connect_seconds: float = Field(default=5.0, gt=0, le=3600, strict=False)
-    read_seconds: float = Field(default=60.0, gt=0, le=86400, strict=False)
-    idle_seconds: float = Field(default=60.0, gt=0, le=86400, strict=False)
+    connect_seconds: float = Field(default=5.0, ge=0.001, le=86400, strict=False)
+    read_seconds: float = Field(default=60.0, ge=0.001, le=86400, strict=False)
+    idle_seconds: float = Field(default=60.0, ge=0.001, le=86400, strict=False)
 
 
 class InspectionTable(Table):
     """How much of a body is held back to be judged."""
 
-    limit_bytes: int = Field(default=1048576, ge=0, le=1073741824)
+    limit_bytes: int = Field(default=1048576, ge=0, le=67108864)
 
 
 class ObserveTable(Table):
@@ -47,7 +51,7 @@ class ObserveTable(Table):
     per_session_per_minute: int = Field(default=30, ge=0, le=1000000)
     max_leaves: int = Field(default=200, ge=0, le=10000)
     body_copy_bytes: int = Field(default=65536, ge=0, le=16777216)
-    literal_sessions: int = Field(default=5, ge=1, le=1000)
+    literal_sessions: int = Field(default=5, ge=2, le=1000)
 
 
 class BlockTable(Table):
@@ -61,9 +65,9 @@ class ZoneTable(Table):
     """The zone."""
 
     name: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,62}$")
-    hosts: tuple[str, ...] = Field(default=(), strict=False)
+    hosts: tuple[str, ...] = Field(default=(), max_length=1000, strict=False)
     merge_slashes: bool = False
-    upstreams: tuple[UpstreamTable, ...] = Field(min_length=1, strict=False)
+    upstreams: tuple[UpstreamTable, ...] = Field(min_length=1, max_length=64, strict=False)
     timeouts: TimeoutsTable = TimeoutsTable()
     inspection: InspectionTable = InspectionTable()
     observe: ObserveTable = ObserveTable()
@@ -115,7 +119,17 @@ def check_zone(zone: ZonePolicy) -> list[Problem]:
 
 def is_host_pattern(host: str) -> bool:
     """Whether `host` is a lower-case host name or address without port, labels possibly variable (`{tenant}`)."""
+    if host.startswith("["):
+        return normal_address(host) == host
     return _HOST.fullmatch(host) is not None and len(host) <= 253
+
+
+def normal_address(text: str) -> str | None:
+    """An IPv6 address in brackets in its one normal form (RFC 5952), None when it is none."""
+    try:
+        return f"[{ipaddress.IPv6Address(text.removeprefix('[').removesuffix(']'))}]"
+    except ValueError:
+        return None
 
 
 def compile_zone(zone_id: str, zone: ZonePolicy) -> dict[str, Any]:
@@ -138,6 +152,8 @@ def _check_upstream(path: str, upstream: Upstream) -> list[Problem]:
         return [
             Problem(path, "`ca_file` and `server_name` are for an https:// upstream", "leave them out or use https")
         ]
+    if upstream.server_name is not None and not _is_url_host(upstream.server_name.lower()):
+        return [Problem(f"{path}.server_name", f"`{upstream.server_name}` is no host name", "only the name")]
     return []
 
 
@@ -150,9 +166,15 @@ def url_fault(url: str) -> str | None:
         return f"`{url}` is no URL: {error}"
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         return f"`{url}` is no http:// or https:// URL with a host"
+    if not _is_url_host(parts.hostname) or parts.netloc.endswith(":"):
+        return f"`{url}` has no valid host and port"
     if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
         return f"`{url}`: an upstream is scheme, host and port; paths go through unchanged"
     return None
+
+
+def _is_url_host(host: str) -> bool:
+    return normal_address(f"[{host}]") is not None if ":" in host else "{" not in host and is_host_pattern(host)
 
 
 def _check_double_upstreams(upstreams: Sequence[Upstream]) -> list[Problem]:
@@ -171,6 +193,10 @@ def host_hint(host: str) -> str:
         return "for any host leave `hosts` empty"
     if host.startswith("*."):
         return f"a variable label is written in braces: `{{sub}}{host[1:]}`"
+    if host.startswith("["):
+        return (
+            f"write `{normal}`" if (normal := normal_address(host)) else "an IPv6 address stands in brackets: `[::1]`"
+        )
     if "://" in host or "/" in host:
         return "only the host name, without scheme and path"
     if re.search(r":\d+$", host):

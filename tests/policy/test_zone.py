@@ -1,0 +1,73 @@
+"""The `[zone]` table's checks: hosts and upstreams that the engine takes, and hints for what it does not."""
+
+import pytest
+
+from hoplon.policy.zone import host_hint, is_host_pattern, url_fault
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.example.com",
+        "localhost",
+        "my_service",
+        "127.0.0.1",
+        "[::1]",
+        "xn--bcher-kva.example",
+        "{tenant}.example.com",
+    ],
+)
+def test_hosts(host: str) -> None:
+    assert is_host_pattern(host)
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("*", "leave `hosts` empty"),
+        ("*.example.com", "`{sub}.example.com`"),
+        ("api.example.com:80", "leave the port out"),
+        ("http://api.example.com", "only the host name"),
+        ("[::0001]", "write `[::1]`"),
+        ("[::x]", "in brackets"),
+        ("b\u00fccher.example", "xn--"),
+        ("a..b", "letters, digits"),
+        ("{a}b.example.com", "letters, digits"),
+        ("a" * 64, "letters, digits"),
+    ],
+)
+def test_what_is_no_host_gets_a_hint(host: str, hint: str) -> None:
+    assert not is_host_pattern(host)
+    assert hint in host_hint(host)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9000", "https://api.example.com/", "http://[::1]:9000", "http://my_service"]
+)
+def test_upstreams(url: str) -> None:
+    assert url_fault(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "127.0.0.1:9000",
+        "ftp://x",
+        "http://",
+        "http://x:0",
+        "http://x:99999",
+        "http://x:",
+        "http://x/api",
+        "http://u@x",
+        "http://x?y",
+        "http://x#y",
+        "http://a b",
+        "http://[::g]",
+        "http://{x}.y",
+        "http://bücher",
+        "http://x:8x",
+    ],
+)
+def test_what_is_no_upstream_has_a_fault(url: str) -> None:
+    assert url_fault(url) is not None
