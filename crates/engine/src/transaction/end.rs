@@ -6,7 +6,7 @@ use super::Transaction;
 use super::inspected::Inspected;
 use super::message::Outcome;
 use crate::hash::SessionSource;
-use crate::observe::{Sample, redact_path};
+use crate::observe::{Sample, redact_host, redact_method, redact_path};
 use crate::record::{TrafficRecord, Violation};
 use crate::verdict::CheckFailure;
 
@@ -38,12 +38,12 @@ impl Transaction {
             time: self.began,
             zone: seen.zone().map(|zone| zone.id.clone()).unwrap_or_default(),
             mode: self.mode,
-            method: recorded_method(&seen.method).into(),
+            method: redact_method(&seen.method).into(),
             scheme: seen.scheme.as_str(),
             http_version: seen.version.as_str(),
-            host: if seen.host.is_empty() { "<invalid>".into() } else { seen.host.as_ref().into() },
+            host: redact_host(&seen.host).as_ref().into(),
             host_known: seen.host_known,
-            path: redact_path(seen.path(), &self.keys),
+            path: redact_path(seen.path(), seen.operation().map(|operation| &*operation.path), &self.keys),
             path_anomalies: seen.anomalies.names().collect::<Vec<_>>().join(","),
             operation_id: seen.operation().map(|operation| operation.id.clone()),
             operation_path: seen.operation().map(|operation| operation.path.clone()),
@@ -74,12 +74,6 @@ impl Transaction {
             tls: outcome.tls,
         }
     }
-}
-
-/// Methods that are no word of the protocol could carry anything.
-fn recorded_method(method: &str) -> &str {
-    let is_word = matches!(method.len(), 1..=16) && method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
-    if is_word { method } else { "<other>" }
 }
 
 fn failure_text(failure: &CheckFailure) -> String {

@@ -7,13 +7,12 @@ use http::header::{CONTENT_TYPE, HOST};
 
 use super::message::RequestHead;
 use crate::host::{Authority, parse_authority};
+use crate::observe;
 use crate::url::{self, Anomalies, Target};
 use crate::violation::Refusal;
 
 /// Bytes of a method.
 const MAX_METHOD_BYTES: usize = 32;
-/// Bytes of a media type that are kept.
-const MAX_MEDIA_TYPE_BYTES: usize = 128;
 
 pub(super) fn check_method(method: &str) -> Result<(), Refusal> {
     let is_token_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -57,9 +56,5 @@ pub(super) fn read_target<'a>(head: &RequestHead<'a>, merge_slashes: bool) -> Re
 
 /// The media type without parameters, in lower case; none where it is not one.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<Box<str>> {
-    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    let essence = value.split(';').next()?.trim();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/!#$&-^_.+".contains(&byte);
-    let is_media_type = essence.len() <= MAX_MEDIA_TYPE_BYTES && essence.contains('/') && essence.bytes().all(is_plain);
-    is_media_type.then(|| essence.to_ascii_lowercase().into())
+    observe::media_type(headers.get(CONTENT_TYPE)?.as_bytes())
 }
