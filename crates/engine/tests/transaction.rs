@@ -329,3 +329,40 @@ fn a_transaction_keeps_the_bundle_it_began_with() {
     let failures: Vec<(FactError, FailMode)> = transaction.verdict().failures.iter().map(|f| (f.error, f.mode)).collect();
     assert_eq!(failures, []);
 }
+
+/// The examples of docs/reference/matching.md, "Operation".
+#[test]
+fn the_documented_examples_of_matching_hold() {
+    let page = include_str!("../../../docs/reference/matching.md");
+    let table = page.split("| saved | request | called |").nth(1).unwrap();
+    let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), 13);
+    for row in rows {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        let saved: Vec<[&str; 3]> = quoted(cells[0]).iter().map(|text| operation(text)).collect();
+        let request = quoted(cells[1])[0];
+        let (method, target) = request.split_once(' ').unwrap();
+        let (host, path) = target.split_at(target.find('/').unwrap());
+        let bundle = BundleText::of(&saved, &json!([])).load().unwrap();
+        let found = bundle.zones()[0].operations().find(method, host, path).map(|(index, _)| saved[index]);
+        match quoted(cells[2]).first() {
+            Some(called) => {
+                assert!(found.is_some_and(|found| called.split(' ').all(|word| found.contains(&word))), "{row}: {found:?}")
+            }
+            None => assert_eq!(found, None, "{row}"),
+        }
+    }
+}
+
+fn quoted(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+/// `GET /path` or `GET host /path`.
+fn operation(text: &str) -> [&str; 3] {
+    match text.split(' ').collect::<Vec<_>>()[..] {
+        [method, path] => [method, "*", path],
+        [method, host, path] => [method, host, path],
+        _ => panic!("{text}"),
+    }
+}
