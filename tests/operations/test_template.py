@@ -1,9 +1,14 @@
 """Path templates: one canonical form, stable ids, and a sentence for whatever can never match."""
 
+import re
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from hoplon.operations import template
 from hoplon.operations.template import canonical_path, engine_host, engine_path, method_fault, operation_id, path_fault
 
 
@@ -79,3 +84,11 @@ def test_the_id_is_of_what_matches_not_of_how_it_is_spelled() -> None:
 
 def test_variable_labels_are_renamed_in_order() -> None:
     assert engine_host("{tenant}.api.{region}.example.com") == "{hostVar1}.api.{hostVar2}.example.com"
+
+
+@given(st.lists(st.one_of(st.just("{id}"), st.text("ab.;%2eF\u00e9 ~|", max_size=5)), max_size=4))
+def test_the_shortcut_for_plain_paths_changes_nothing(segments: list[str]) -> None:
+    path = "/" + "/".join(segments)
+    with_shortcut = (path_fault(path), path_fault(path) or canonical_path(path))
+    with patch.object(template, "_PLAIN", re.compile("(?!)")):
+        assert (path_fault(path), path_fault(path) or canonical_path(path)) == with_shortcut

@@ -1,5 +1,6 @@
 """The policy document: every error at once with its place, one canonical text, and nothing lost on the way."""
 
+import tomllib
 from pathlib import Path
 from uuid import UUID
 
@@ -32,6 +33,16 @@ def test_a_minimal_document_means_the_default_policy() -> None:
 def test_the_canonical_text_of_the_default_policy() -> None:
     text = write_policy(default_policy("http://127.0.0.1:9000"), FEATURES)
     assert text == (SNAPSHOTS / "default.toml").read_text()
+
+
+def test_the_document_in_the_docs_shows_every_key_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policy.md").read_text()
+    policy = read_policy(page.partition("```toml\n")[2].partition("```")[0], FEATURES)
+    default = default_policy("http://127.0.0.1:9000")
+    assert policy.zone == default.zone
+    shown = tomllib.loads(page.partition("```toml\n")[2].partition("```")[0])
+    written = tomllib.loads(write_policy(policy, FEATURES))
+    assert shown == written
 
 
 def test_all_errors_come_at_once_with_path_line_and_hint() -> None:
@@ -75,7 +86,7 @@ ZONES = st.builds(
     ),
     hosts=st.sets(HOSTS, max_size=3).map(lambda hosts: tuple(sorted(hosts))),
     timeouts=st.builds(Timeouts, connect_seconds=st.floats(0.001, 3600)),
-    inspection=st.builds(Inspection, limit_bytes=st.integers(0, 1073741824)),
+    inspection=st.builds(Inspection, limit_bytes=st.integers(0, 67108864)),
     observe=st.builds(Observe, probability=st.floats(0, 1)),
     block=st.builds(Block, status=st.integers(400, 599), show_violations=st.booleans()),
 )

@@ -18,6 +18,8 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _TOKEN = re.compile(r"[A-Z_-]{1,32}")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_PLAIN = re.compile(rf"(?:/(?:{_VARIABLE.pattern}|(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*))+")
+"""Nearly every path: canonical as it stands. A shortcut only; what does not fit is looked at segment by segment."""
 _SEGMENT = frozenset(_UNRESERVED | set(b"!$&'()*+,;=:@%"))
 
 
@@ -40,6 +42,8 @@ def path_fault(path: str) -> tuple[str, str] | None:
         return "a path is at most 4096 characters", "shorten it"
     if path.count("/") > MAX_SEGMENTS:
         return f"a path has at most {MAX_SEGMENTS} segments", "no request with more matches any operation"
+    if _PLAIN.fullmatch(path):
+        return None
     if "?" in path or "#" in path:
         return f"`{path}`: an operation is known by its path alone", "leave the query string out"
     return next((fault for segment in path[1:].split("/") if (fault := _segment_fault(segment))), None)
@@ -47,6 +51,8 @@ def path_fault(path: str) -> tuple[str, str] | None:
 
 def canonical_path(path: str) -> str:
     """The path as the engine compares it, variables still under their own names. The path must have no fault."""
+    if _PLAIN.fullmatch(path):
+        return path
     return "/".join(segment if _VARIABLE.fullmatch(segment) else _normalise(segment) for segment in path.split("/"))
 
 
