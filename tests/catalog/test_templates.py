@@ -10,7 +10,7 @@ SESSIONS = 200
 def guess(*calls: str | tuple[str, int], sessions: int = SESSIONS) -> TemplateTree:
     """A tree of `METHOD /form` calls, each used by one session or as many as said."""
     pairs = [call if isinstance(call, tuple) else (call, 1) for call in calls]
-    forms = [SuccessfulForm(*call.split(" "), count) for call, count in pairs]
+    forms = [SuccessfulForm(call.split(" ")[0], call.split(" ")[1], count) for call, count in pairs]
     return TemplateTree.guess(forms, sessions)
 
 

@@ -17,6 +17,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
+    Command("operations", "hoplon.cli.operations:operations", "List the operations seen in traffic and those saved."),
+    Command("records", "hoplon.cli.records:records", "Follow, query, export and show traffic records."),
     Command("doctor", "hoplon.cli.doctor:doctor", "Say what is wrong with this set-up, and what to do."),
     Command("version", "hoplon.cli.version:version", "Show the versions of Hoplon's halves."),
 )

@@ -23,6 +23,7 @@ EXIT_CODES: dict[str, int] = {
     "policy.locked": EXIT_IN_USE,
     "listen.in_use": EXIT_IN_USE,
     "database.locked": EXIT_IN_USE,
+    "records.busy": EXIT_IN_USE,
 }
 """Codes that are not listed give EXIT_PROBLEM."""
 

@@ -84,6 +84,19 @@ class Records:
         return self.connection.sql(f"SELECT {selected} FROM {quoted(kind)}").to_arrow_reader()
 
 
+def damaged_files(files: Iterable[SealedFile]) -> list[Skipped]:
+    """Which of `files` cannot be read to their end: a slow look at every page, for when a reading has failed."""
+    found = []
+    for file in files:
+        try:
+            with pq.ParquetFile(file.path) as parquet:
+                for number in range(parquet.num_row_groups):
+                    parquet.read_row_group(number)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            found.append(Skipped(file.path, str(error).splitlines()[0]))
+    return found
+
+
 @contextmanager
 def open_records(
     layout: Layout,

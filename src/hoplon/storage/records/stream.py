@@ -86,22 +86,23 @@ def _complete_messages(content: bytes) -> tuple[int, int, str | None]:
             message = ipc.read_message(reader)
         except EOFError:
             return head, end, None
-        except OSError:  # fewer bytes than the message announces: torn
-            return head, end, None
         except _BROKEN as error:
-            return head, end, None if _is_torn(content, end) else f"broken message at byte {end}: {error}"
+            is_torn = _is_torn(content, end, reader.tell())
+            return head, end, None if is_torn else f"broken message at byte {end}: {error}"
         if head == 0 and message.type != "schema":
             return 0, 0, f"the stream begins with a {message.type}, not with its schema"
         end = reader.tell()
         head = head or end
 
 
-def _is_torn(content: bytes, start: int) -> bool:
-    """Whether the message at `start` is cut off by the end of the file (marker, u32 length, metadata)."""
+def _is_torn(content: bytes, start: int, read_until: int) -> bool:
+    """Whether the message at `start` (marker, u32 length, metadata, body) is cut off by the end of the file."""
     prefix = content[start : start + 8]
     if len(prefix) < 8:
         return True
-    return prefix[:4] == b"\xff\xff\xff\xff" and start + 8 + int.from_bytes(prefix[4:], "little") > len(content)
+    is_message = prefix[:4] == b"\xff\xff\xff\xff"
+    metadata_end = start + 8 + int.from_bytes(prefix[4:], "little")
+    return is_message and (metadata_end > len(content) or read_until >= len(content))
 
 
 def _read_batches(content: bytes) -> tuple[pa.Table | None, str | None]:
