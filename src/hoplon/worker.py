@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hoplon.errors import HoplonError
-from hoplon.settings import load_settings
+from hoplon.settings.load import load_settings
 from hoplon.storage.files import replace_file
 from hoplon.storage.locks import holding_part
 from hoplon.storage.records.compact import Compactor, clean_up
