@@ -2,7 +2,7 @@
 //! feature is one file and one line here.
 
 mod http;
-mod json;
+pub(crate) mod json;
 mod operations;
 mod path;
 #[cfg(test)]

@@ -69,6 +69,10 @@ impl FailMode {
 pub enum FactError {
     /// The body is longer than the zone's inspection limit.
     OverLimit,
+    /// The body is encoded, and only the upstream decodes it.
+    Encoded,
+    /// The body is nested deeper, or holds more, than is judged.
+    TooComplex,
     /// The state store did not answer.
     State,
 }
@@ -79,6 +83,8 @@ impl FactError {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::OverLimit => "over_limit",
+            Self::Encoded => "encoded",
+            Self::TooComplex => "too_complex",
             Self::State => "state",
         }
     }

@@ -145,13 +145,33 @@ proptest! {
     }
 }
 
-/// A bundle whose rules ask for the body in pieces.
-fn counting_bundle(limit_bytes: usize, fail: &str, action: &str) -> Arc<Bundle> {
-    let rule = testing::rule("r", "request_body", "hoplon.request.body.truncated", action, "http.body_over_limit", fail);
+/// A bundle whose rule asks for the body: counted in pieces, or held back whole.
+fn judging_bundle((fact, code): (&str, &str), limit_bytes: usize, fail: &str, action: &str) -> Arc<Bundle> {
+    let rule = testing::rule("r", "request_body", fact, action, code, fail);
     let mut zone = testing::zone(testing::ZONE_ID, &[]);
     zone["inspection_limit_bytes"] = json!(limit_bytes);
     let rules = json!({"rules": [rule]});
     Arc::new(BundleText::default().with(&zone, &testing::operations_part(&[]), &rules).load().unwrap())
+}
+
+/// Bodies that are often nearly JSON.
+fn jsonlike() -> impl Strategy<Value = Vec<u8>> {
+    let piece = select(vec![
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"a\":",
+        "\"\\u0061\":",
+        "1",
+        "\"é\"",
+        ",",
+        "null",
+        " ",
+        "{\"a\":1,\"a\":2}",
+        "\u{feff}",
+    ]);
+    prop_oneof![vec(piece, 0..12).prop_map(|pieces| pieces.concat().into_bytes()), vec(any::<u8>(), 0..96)]
 }
 
 /// Drives one request with this body, cut at these places.
@@ -192,7 +212,13 @@ fn judge(
 proptest! {
     #[test]
     fn a_body_gives_the_same_verdict_however_it_is_cut(
-        body in vec(any::<u8>(), 0..96),
+        rule in select(vec![
+            ("hoplon.request.body.truncated", "http.body_over_limit"),
+            ("hoplon.request.json.invalid", "json.invalid"),
+            ("hoplon.request.json.duplicate_key", "json.duplicate_key"),
+        ]),
+        content_type in select(vec!["text/plain", "application/json"]),
+        body in jsonlike(),
         cuts in vec(any::<usize>(), 0..12),
         limit_bytes in 0_usize..96,
         is_length_known: bool,
@@ -200,11 +226,11 @@ proptest! {
         action in select(vec!["log", "block"]),
         mode in select(vec![Mode::Off, Mode::Log, Mode::Enforce]),
     ) {
-        let bundle = counting_bundle(limit_bytes, fail, action);
+        let bundle = judging_bundle(rule, limit_bytes, fail, action);
         let length = if is_length_known { BodyLength::Known(body.len() as u64) } else { BodyLength::Unknown };
-        let whole = judge(&bundle, mode, "text/plain", &body, BodyLength::Unknown, &[]);
-        prop_assert_eq!(&judge(&bundle, mode, "text/plain", &body, length, &cuts), &whole);
-        prop_assert_eq!(&judge(&bundle, mode, "text/plain", &body, length, &(0..body.len()).collect::<Vec<_>>()), &whole);
+        let whole = judge(&bundle, mode, content_type, &body, BodyLength::Unknown, &[]);
+        prop_assert_eq!(&judge(&bundle, mode, content_type, &body, length, &cuts), &whole);
+        prop_assert_eq!(&judge(&bundle, mode, content_type, &body, length, &(0..body.len()).collect::<Vec<_>>()), &whole);
     }
 }
 

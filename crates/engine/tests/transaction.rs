@@ -263,6 +263,74 @@ fn a_body_that_is_only_counted_passes_in_pieces_until_it_is_too_long() {
     assert_eq!(judged(&bundle, Mode::Off, &post).0, Step::Decided(Action::Allow));
 }
 
+/// Posts a body whole under a rule on a JSON fact.
+fn post_json(fact: &str, code: &str, fail: &str, headers: &[(&str, &str)], body: &[u8]) -> (Step, Transaction) {
+    let bundle = small(64, fact, code, fail);
+    let headers: Vec<_> = headers.iter().copied().chain([("host", "api.example.com")]).collect();
+    let asked = Asked { method: "POST", body: BodyLength::Unknown, headers: &headers, ..ORDINARY };
+    let (step, mut transaction) = judged(&bundle, Mode::Enforce, &asked);
+    let step = match step {
+        Step::NeedBody(need) => {
+            assert_eq!(need, BodyNeed::Whole { limit_bytes: 64 });
+            transaction.request_body(body, true)
+        }
+        step => step,
+    };
+    (step, transaction)
+}
+
+const INVALID: (&str, &str) = ("hoplon.request.json.invalid", "json.invalid");
+const DUPLICATE: (&str, &str) = ("hoplon.request.json.duplicate_key", "json.duplicate_key");
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+#[test]
+#[rustfmt::skip]
+fn a_json_body_is_read_in_one_way_or_found() {
+    let cases = [
+        (INVALID, &[JSON][..], "{}", None),
+        (INVALID, &[JSON], r#"{"password": hunter2}"#, Some("unexpected_byte at byte 13")),
+        (INVALID, &[JSON], "[1,2", Some("unexpected_end at byte 4")),
+        (INVALID, &[JSON], "", None),
+        (INVALID, &[("content-type", "application/problem+json; charset=utf-8")], "{", Some("unexpected_end at byte 1")),
+        (INVALID, &[("content-type", "text/plain")], "{", None),
+        (INVALID, &[("content-type", "text/plain"), JSON], "{", Some("unexpected_end at byte 1")),
+        (DUPLICATE, &[JSON], r#"{"a":1,"b":{"a":2}}"#, None),
+        (DUPLICATE, &[JSON], r#"{"a":1,"\u0061":2}"#, Some("repeated names: 1, the first at byte 8")),
+        (DUPLICATE, &[JSON], r#"{"a":1,"a":2"#, None),
+    ];
+    for ((fact, code), headers, body, evidence) in cases {
+        let (step, transaction) = post_json(fact, code, "closed", headers, body.as_bytes());
+        assert_eq!(step, Step::Decided(if evidence.is_some() { Action::Block } else { Action::Allow }), "{body}");
+        let found: Vec<_> = transaction.verdict().violations.iter().map(|v| (&*v.code, v.evidence.as_str())).collect();
+        assert_eq!(found, evidence.map(|evidence| (code, evidence)).into_iter().collect::<Vec<_>>(), "{body}");
+        assert!(!format!("{:?}", transaction.verdict()).contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_body_that_cannot_be_judged_means_the_rules_fail_mode_and_is_counted() {
+    let deep = "[".repeat(200);
+    let cases = [
+        (&[JSON][..], "[0]".repeat(30), FactError::OverLimit),
+        (&[JSON, ("content-encoding", "gzip")], "\u{1f}".to_owned(), FactError::Encoded),
+    ];
+    for (headers, body, error) in cases {
+        for (fail, mode, action) in [("open", FailMode::Open, Action::Allow), ("closed", FailMode::Closed, Action::Block)] {
+            let (step, transaction) = post_json(INVALID.0, INVALID.1, fail, headers, body.as_bytes());
+            assert_eq!(step, Step::Decided(action));
+            let failures: Vec<_> = transaction.verdict().failures.iter().map(|f| (&*f.rule, f.error, f.mode)).collect();
+            assert_eq!(failures, [("body", error, mode)]);
+            let ended = transaction.end(&Outcome::default());
+            assert_eq!(ended.record.failures, format!("body:{}:{}", error.as_str(), mode.as_str()));
+        }
+    }
+    let bundle = small(1024, INVALID.0, INVALID.1, "open");
+    let asked = Asked { method: "POST", body: BodyLength::Known(200), headers: &[JSON, ("host", "a")], ..ORDINARY };
+    let (_, mut transaction) = judged(&bundle, Mode::Enforce, &asked);
+    assert_eq!(transaction.request_body(deep.as_bytes(), true), Step::Decided(Action::Allow));
+    assert_eq!(transaction.verdict().failures[0].error, FactError::TooComplex);
+}
+
 #[test]
 fn what_is_written_down_is_what_happened() {
     let bundle = shop(&json!([fallthrough("log")]));

@@ -32,10 +32,15 @@ impl InspectedBody {
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
         self.announce(self.bytes);
         if self.is_over_limit {
-            self.held = Vec::new();
+            self.release();
         } else if self.use_ == Some(BodyUse::Whole) {
             self.held.extend_from_slice(piece);
         }
+    }
+
+    /// Forgets the bytes that were held back.
+    pub(super) fn release(&mut self) {
+        self.held = Vec::new();
     }
 
     /// Bytes so far; all of them once the body was judged and is not over the limit.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
 
 use super::message::RequestHead;
 use crate::host::{Authority, parse_authority};
@@ -57,4 +57,19 @@ pub(super) fn read_target<'a>(head: &RequestHead<'a>, merge_slashes: bool) -> Re
 /// The media type without parameters, in lower case; none where it is not one.
 pub(super) fn media_type(headers: &HeaderMap) -> Option<Box<str>> {
     observe::media_type(headers.get(CONTENT_TYPE)?.as_bytes())
+}
+
+/// Whether any `Content-Type` says JSON: with several of them, servers differ in which one counts.
+pub(super) fn claims_json(headers: &HeaderMap) -> bool {
+    let is_json = |essence: &[u8]| {
+        let essence = essence.trim_ascii().to_ascii_lowercase();
+        matches!(&essence[..], b"application/json" | b"text/json") || essence.ends_with(b"+json")
+    };
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    values.any(|value| value.as_bytes().split(|byte| matches!(byte, b';' | b',')).any(is_json))
+}
+
+/// Whether the body is not as the application will see it.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }

@@ -2,6 +2,7 @@
 //! only by the Transaction.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -11,8 +12,10 @@ use super::body::InspectedBody;
 use super::message::{BodyLength, HttpVersion, Scheme};
 use super::state::StateAnswer;
 use crate::bundle::{Bundle, Zone, ZoneIndex};
+use crate::features::json::JsonBody;
 use crate::operations::Operation;
 use crate::url::{Anomalies, Target};
+use crate::verdict::FactError;
 
 /// Methods that are written as they are, here and in records.
 const KNOWN_METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "QUERY"];
@@ -39,7 +42,13 @@ pub struct Inspected {
     pub anomalies: Anomalies,
     pub body_length: BodyLength,
     pub request_content_type: Option<Box<str>>,
+    /// A `Content-Type` says JSON.
+    pub claims_json: bool,
+    /// A `Content-Encoding` other than `identity`.
+    pub is_encoded: bool,
     pub body: InspectedBody,
+    /// The parsed body, once a fact asked.
+    pub(crate) json: OnceCell<Result<JsonBody, FactError>>,
     pub response_status: Option<u16>,
     /// Answers of the state store, by the name of the fact that asked.
     pub(super) answers: SmallVec<[(&'static str, StateAnswer); 1]>,
@@ -63,7 +72,10 @@ impl Inspected {
             anomalies: Anomalies::default(),
             body_length: BodyLength::None,
             request_content_type: None,
+            claims_json: false,
+            is_encoded: false,
             body: InspectedBody::default(),
+            json: OnceCell::new(),
             response_status: None,
             answers: SmallVec::new(),
         }

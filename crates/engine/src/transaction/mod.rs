@@ -132,6 +132,10 @@ impl Transaction {
         inspected.operation = operation.map(|(index, _)| index as u32);
         inspected.host_known = host_known;
         inspected.set_target(&target);
+        if head.body != BodyLength::None {
+            inspected.claims_json = head::claims_json(head.headers);
+            inspected.is_encoded = head::is_encoded(head.headers);
+        }
         inspected.request_content_type = head::media_type(head.headers);
         Ok(())
     }
@@ -236,6 +240,7 @@ impl Transaction {
         }
         match phase {
             Phase::RequestHead if self.verdict.action.passes() => self.begin_body(),
+            Phase::RequestBody => self.end_body(),
             _ => Step::Decided(self.verdict.action),
         }
     }
@@ -260,6 +265,14 @@ impl Transaction {
         }
         self.waiting = Waiting::Body(need);
         Step::NeedBody(need)
+    }
+
+    /// The body is judged: it is kept only where the response's rules may still ask for it.
+    fn end_body(&mut self) -> Step {
+        if self.inspected.zone().is_none_or(|zone| zone.rules.of(Phase::ResponseHead).is_empty()) {
+            self.inspected.body.release();
+        }
+        Step::Decided(self.verdict.action)
     }
 
     /// What was decided so far.
