@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,10 @@ IGNORES = READY + "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600
 class Driver:
     """A supervisor in a process of its own, and what it tells."""
 
-    def __init__(self, directory: Path, gateway: str, worker: str) -> None:
+    def __init__(self, directory: Path, gateway: str, worker: str, before: Sequence[str] = ()) -> None:
         self.directory = directory
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", DRIVER, str(directory), gateway, worker], stdout=subprocess.PIPE, text=True
-        )
+        command = [*before, sys.executable, "-c", DRIVER, str(directory), gateway, worker]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
     def next_event(self) -> str:
         assert self.process.stdout is not None
@@ -127,6 +127,15 @@ def test_a_second_signal_hurries(tmp_path: Path) -> None:
     assert "is_hurry=True" in driver.next_event()
     assert driver.process.wait(15) == 0
     assert time.monotonic() - began < 4.5
+
+
+def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
+    driver = Driver(tmp_path, WORKS, WORKS, ["nohup"])
+    driver.await_ready()
+    driver.process.send_signal(signal.SIGHUP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        driver.process.wait(0.5)
+    assert driver.stop() == 0
 
 
 def test_a_long_log_is_put_aside_at_the_next_start(tmp_path: Path) -> None:

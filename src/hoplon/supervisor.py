@@ -149,7 +149,9 @@ def _signals() -> Iterator[_Signals]:
         if number != signal.SIGCHLD:
             signals.arrived.append(number)
 
-    before = {number: signal.signal(number, note) for number in (*_STOP_SIGNALS, signal.SIGCHLD)}
+    # What `nohup` or a shell script's `&` made us ignore stays ignored.
+    wanted = [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in (*wanted, signal.SIGCHLD)}
     wakeup = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
     try:
         yield signals

@@ -1,6 +1,7 @@
 """Waiting for the gateway: taken, refused, silent or not running, each told apart."""
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,11 @@ def test_a_refused_bundle_comes_with_its_errors(workspace: Workspace) -> None:
 
 def test_the_refusal_of_another_bundle_is_no_answer(workspace: Workspace) -> None:
     with said_soon(workspace.state, {"bundle": "old", "bundle_refused": "other"}):
+        assert await_bundle(workspace.state, "a", 0.3).outcome == "silent"
+
+
+def test_the_word_of_a_dead_gateway_is_no_answer(workspace: Workspace) -> None:
+    with said_soon(workspace.state, {"bundle": "a", "pid": os.getpid() + 1}):
         assert await_bundle(workspace.state, "a", 0.3).outcome == "silent"
 
 

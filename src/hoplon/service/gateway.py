@@ -61,10 +61,6 @@ def gateway_status(state: StateDirectory) -> GatewayStatus | None:
     return _status(document, written_at) if isinstance(document, dict) else None
 
 
-def gateway_runs(state: StateDirectory) -> bool:
-    return part_holder(state, "gateway") is not None
-
-
 def await_bundle(state: StateDirectory, bundle: str, timeout_seconds: float = 5.0) -> Acknowledgement:
     """Wait until the gateway serves `bundle` or says why it does not."""
 
@@ -84,15 +80,21 @@ def await_mode(state: StateDirectory, mode: Mode, timeout_seconds: float = 3.0) 
 def _await(
     state: StateDirectory, answer: Callable[[GatewayStatus], Outcome | None], timeout_seconds: float
 ) -> Acknowledgement:
-    if not gateway_runs(state):
+    holder = part_holder(state, "gateway")
+    if holder is None:
         return Acknowledgement("not_running", 0.0)
     began = time.monotonic()
     while (waited := time.monotonic() - began) < timeout_seconds:
         status = gateway_status(state)
-        if status is not None and (outcome := answer(status)):
+        if status is not None and _is_of(status, holder) and (outcome := answer(status)):
             return Acknowledgement(outcome, waited, status.bundle_errors if outcome == "refused" else ())
         time.sleep(_POLL_SECONDS)
     return Acknowledgement("silent", timeout_seconds)
+
+
+def _is_of(status: GatewayStatus, holder: int) -> bool:
+    """Whether it is the word of the gateway that runs now, not what a dead one left behind."""
+    return status.pid is None or holder in (0, status.pid)
 
 
 def _status(document: dict[str, Any], written_at: datetime) -> GatewayStatus:
