@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import resource
 import socket
 import subprocess
@@ -223,11 +224,21 @@ def records(arena: Arena) -> Figures:
 
 
 def matching(arena: Arena) -> Figures:
-    """Nanoseconds to match one request among 10,000 operations: the engine's own benchmark."""
+    """Nanoseconds to match one request among 10,000 operations: the engine's own benchmark, on the proxy's core."""
     del arena
-    command = ["cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine", "--bench", "matching"]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return {"output": output.splitlines()[-40:]}
+    # fmt: off
+    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine",
+               "--bench", "engine"]
+    # fmt: on
+    return parse_engine_bench(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def parse_engine_bench(output: str) -> Figures:
+    """Reads what the engine's benchmark prints; its lines are kept for whoever wants the other figures."""
+    found = re.search(r"matching among +10000 operations: +(\d+) ns", output)
+    if found is None:
+        raise ValueError(f"the engine's benchmark gave no figure for 10,000 operations: {output!r}")
+    return {"nanoseconds": int(found.group(1)), "output": output.splitlines()}
 
 
 def sql(arena: Arena) -> Figures:

@@ -34,11 +34,8 @@ const MAX_STALE_RETRIES: u32 = 2;
 pub struct Upstreams {
     health: Arc<UpstreamHealth>,
     endpoints: RefCell<HashMap<String, Weak<Endpoint>>>,
-    current: RefCell<Option<Current>>,
+    current: RefCell<Option<(Arc<Bundle>, Vec<Rc<Group>>)>>,
 }
-
-/// A bundle and the upstreams of its zones.
-type Current = (Arc<Bundle>, Vec<Rc<Group>>);
 
 impl Upstreams {
     /// None yet; they come with the first bundle.
