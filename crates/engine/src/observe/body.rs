@@ -4,7 +4,7 @@ use http::header;
 
 use super::decompress::decode;
 use super::detectors::DetectorSet;
-use super::names::kinds_of_name;
+use super::names::{holds_secrets, kinds_of_name};
 use super::redact::{percent_bytes, redact_name};
 use super::rows::{Place, Rows};
 use super::sample::MessageCopy;
@@ -146,6 +146,8 @@ struct TrailStep {
     pointer_end: usize,
     kinds: DetectorSet,
     is_generic: bool,
+    /// Whatever stands inside is a secret: `credentials`, `tokens`.
+    holds_secrets: bool,
     is_code: bool,
 }
 
@@ -173,23 +175,27 @@ impl Trail {
     }
 
     fn enter_member(&mut self, name: &str, rows: &Rows<'_>) {
-        let outer = self.steps.last().map_or(DetectorSet::NONE, |step| step.kinds);
+        let (outer, outer_holds) = self.steps.last().map_or((DetectorSet::NONE, false), |step| (step.kinds, step.holds_secrets));
         let is_generic = is_generic(name);
-        let inherited = if is_generic || outer.has_any(DetectorSet::GUESSABLE) { outer } else { DetectorSet::NONE };
+        let inherits = is_generic || outer_holds || outer.has_any(DetectorSet::GUESSABLE);
+        let inherited = if inherits { outer } else { DetectorSet::NONE };
         self.pointer.push('/');
         push_member(&mut self.pointer, &redact_name(name, rows.keys));
         self.steps.push(TrailStep {
             pointer_end: self.pointer.len(),
             kinds: kinds_of_name(name).with(inherited),
             is_generic,
+            holds_secrets: holds_secrets(name),
             is_code: name.eq_ignore_ascii_case("code"),
         });
     }
 
     fn enter_element(&mut self) {
-        let (kinds, is_code) = self.steps.last().map_or((DetectorSet::NONE, false), |step| (step.kinds, step.is_code));
+        let outer = self.steps.last();
+        let (kinds, is_code) = outer.map_or((DetectorSet::NONE, false), |step| (step.kinds, step.is_code));
+        let holds_secrets = outer.is_some_and(|step| step.holds_secrets);
         self.pointer.push_str("/*");
-        self.steps.push(TrailStep { pointer_end: self.pointer.len(), kinds, is_generic: false, is_code });
+        self.steps.push(TrailStep { pointer_end: self.pointer.len(), kinds, is_generic: false, holds_secrets, is_code });
     }
 }
 

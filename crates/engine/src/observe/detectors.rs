@@ -167,6 +167,9 @@ fn detect_token(token: &str) -> DetectorSet {
     if is_jwt(token) || token.len() >= 30 && (token.starts_with("eyJ") || token.starts_with("ZXlK")) {
         found = found.with(DetectorSet::JWT);
     }
+    if is_aws_secret(token) {
+        found = found.with(DetectorSet::AWS_KEY);
+    }
     if is_email(token) {
         found = found.with(DetectorSet::EMAIL);
     }
@@ -186,6 +189,15 @@ fn prefixed(token: &str) -> DetectorSet {
             .find(|(prefix, least, _)| part.len() >= *least && part.starts_with(prefix) && is_key(&part[prefix.len()..]));
         hit.map_or(found, |(_, _, kind)| found.with(*kind))
     })
+}
+
+/// A secret access key: 40 characters of base64 with all classes among them.
+fn is_aws_secret(token: &str) -> bool {
+    let charset = Charset::of(token.as_bytes());
+    let all = [Charset::LOWER, Charset::UPPER, Charset::DIGIT];
+    token.len() == 40
+        && charset.is_within(Charset::ALPHANUMERIC.with(Charset::PLUS).with(Charset::SLASH))
+        && all.into_iter().all(|class| charset.has_any(class))
 }
 
 /// A key's rest has no blanks or signs, and is not only words.

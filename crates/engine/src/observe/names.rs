@@ -140,6 +140,14 @@ fn kind_of_end(squashed: &str) -> DetectorSet {
     end.map_or(DetectorSet::NONE, |(_, kind)| *kind)
 }
 
+/// Whether a name says that its members are secrets, whatever they are called.
+pub(super) fn holds_secrets(name: &str) -> bool {
+    let words = split_words(name);
+    let last = words.rsplit('_').next().unwrap_or_default();
+    matches!(last, "secrets" | "secret" | "credentials" | "creds" | "passwords" | "tokens" | "cookies")
+        || last == "keys" && !kinds_of_name(name).is_empty()
+}
+
 /// What a segment of a path says about the segments behind it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Announces {

@@ -8,7 +8,7 @@ pub(super) fn numeric_detectors(text: &str) -> DetectorSet {
     for run in DigitRuns::new(text) {
         found = found.with(kind_of_run(&run));
     }
-    if text.len() <= 64 && text.contains(' ') && valid_iban(&text.replace(' ', "")) {
+    if has_grouped_iban(text) {
         found = found.with(DetectorSet::IBAN);
     }
     found
@@ -19,6 +19,8 @@ struct Run<'a> {
     text: &'a str,
     digits: [u8; 20],
     count: usize,
+    /// Words before it speak of a telephone.
+    announced: bool,
 }
 
 impl Run<'_> {
@@ -46,7 +48,7 @@ impl<'a> Iterator for DigitRuns<'a> {
         loop {
             let is_start = |b: u8| b.is_ascii_digit() || matches!(b, b'+' | b'(');
             let start = self.at + bytes.get(self.at..)?.iter().position(|b| is_start(*b))?;
-            let mut run = Run { text: "", digits: [0; 20], count: 0 };
+            let mut run = Run { text: "", digits: [0; 20], count: 0, announced: false };
             let (mut end, mut at, mut signs) = (start, start, 0);
             while let Some(b) = bytes.get(at) {
                 if b.is_ascii_digit() {
@@ -68,10 +70,18 @@ impl<'a> Iterator for DigitRuns<'a> {
             let before_word = bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
             if run.count >= 7 && !follows_word && !before_word {
                 run.text = self.text.get(start..end).unwrap_or_default();
+                run.announced = is_announced(&bytes[start.saturating_sub(16)..start]);
                 return Some(run);
             }
         }
     }
+}
+
+fn is_announced(before: &[u8]) -> bool {
+    let words = before.to_ascii_lowercase();
+    [&b"phone"[..], b"mobile", b"fax", b"tel:", b"tel ", b"call "]
+        .iter()
+        .any(|word| words.windows(word.len()).any(|part| part == *word))
 }
 
 fn kind_of_run(run: &Run<'_>) -> DetectorSet {
@@ -101,6 +111,7 @@ fn is_card(digits: &[u8]) -> bool {
             | (36 | 38 | 39, _, 14)
             | (35 | 51..=55, _, 16)
             | (_, 2221..=2720, 16)
+            | (_, 1800 | 2131, 15)
             | (_, 3000..=3059, 14)
             | (_, 6011 | 6440..=6599, 16..=19)
             | (50 | 56..=58 | 62 | 67, _, 12..=19)
@@ -147,8 +158,40 @@ fn is_phone(run: &Run<'_>) -> bool {
             && run.count >= 7;
     let has_signs = run.text.contains(['(', '-', ' ', '.']);
     let is_ip = run.text.split('.').count() == 4 && run.text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    let begins_as_call = run.text.starts_with('+') || run.text.starts_with('(') || run.text.starts_with("00") && has_signs;
+    let is_trunk = run.text.starts_with('0') && has_signs && groups.len() >= 2 && run.count >= 9;
+    let begins_as_call = is_trunk
+        || run.announced
+        || run.text.starts_with('+')
+        || run.text.starts_with('(')
+        || run.text.starts_with("00") && has_signs;
     (begins_as_call || has_signs && is_national && run.count >= 10) && !is_ip
+}
+
+/// An IBAN written in groups of four, anywhere in a text.
+fn has_grouped_iban(text: &str) -> bool {
+    text.as_bytes().windows(6).enumerate().filter(|(_, at)| is_iban_beginning(at)).any(|(start, _)| {
+        let mut joined = String::with_capacity(34);
+        text[start..]
+            .split(' ')
+            .take(9)
+            .take_while(|group| group.len() <= 4 && group.bytes().all(|b| b.is_ascii_alphanumeric()))
+            .any(|group| {
+                joined.push_str(group);
+                valid_iban(&joined)
+            })
+            || text[start..].split(' ').nth(joined.len().div_ceil(4)).is_some_and(|group| {
+                let end = group.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(group.len());
+                valid_iban(&format!("{joined}{}", &group[..end]))
+            })
+    })
+}
+
+/// `AB12 3`: a country, check digits, a blank.
+fn is_iban_beginning(at: &[u8]) -> bool {
+    at[..2].iter().all(u8::is_ascii_uppercase)
+        && at[2..4].iter().all(u8::is_ascii_digit)
+        && at[4] == b' '
+        && at[5].is_ascii_alphanumeric()
 }
 
 /// Two letters, two check digits, up to 30 characters; the number modulo 97 is 1 (ISO 13616).
@@ -190,6 +233,8 @@ mod tests {
         assert!(!numeric_detectors("5555555555554445").has_any(DetectorSet::CREDIT_CARD));
         assert!(valid_iban("DE89370400440532013000"));
         assert!(!valid_iban("DE89370400440532013001"));
-        assert!(numeric_detectors("DE89 3704 0044 0532 0130 00").has_any(DetectorSet::IBAN));
+        for text in ["DE89 3704 0044 0532 0130 00", "IBAN DE89 3704 0044 0532 0130 00.", "to GB82 WEST 1234 5698 7654 32 today"] {
+            assert!(numeric_detectors(text).has_any(DetectorSet::IBAN), "{text}");
+        }
     }
 }
