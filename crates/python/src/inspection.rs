@@ -1,0 +1,208 @@
+//! `hoplon.Engine`: the engine in process. What the gateway does phase by phase with a live request is done here with one that is
+//! already whole: same bundle, same verdict, same record.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engine::{
+    Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Scheme, Step,
+    Surroundings, Timestamp, Transaction,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::rows;
+
+/// A loaded bundle, ready to judge.
+#[pyclass(frozen, module = "hoplon")]
+pub struct Engine {
+    bundle: Arc<Bundle>,
+    keys: Keys,
+}
+
+/// What Python hands over for one message.
+type Headers = Vec<(String, Vec<u8>)>;
+type Response = (u16, Headers, Vec<u8>);
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (bundles, key = None))]
+    fn new(py: Python<'_>, bundles: PathBuf, key: Option<&[u8]>) -> PyResult<Self> {
+        let key = match key {
+            None => [0; 32],
+            Some(key) => key.try_into().map_err(|_| PyValueError::new_err("key: 32 bytes, as in keys/records.key"))?,
+        };
+        let bundle = py.detach(|| load(&bundles))?;
+        Ok(Self { bundle: Arc::new(bundle), keys: Keys::derive(&key) })
+    }
+
+    /// The bundle's hash: SHA-256 of its manifest, in hex.
+    #[getter]
+    fn bundle(&self) -> String {
+        self.bundle.hash.to_string()
+    }
+
+    #[pyo3(signature = (method, url, *, headers = Vec::new(), body = Vec::new(), client = "127.0.0.1", mode = "enforce", response = None))]
+    #[allow(clippy::too_many_arguments)]
+    fn inspect<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        url: &str,
+        headers: Headers,
+        body: Vec<u8>,
+        client: &str,
+        mode: &str,
+        response: Option<Response>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let mode = Mode::parse(mode).ok_or_else(|| PyValueError::new_err("mode: enforce, log or off"))?;
+        let client = client.parse().map_err(|_| PyValueError::new_err("client: an IP address"))?;
+        let request = Request { method, url: Url::parse(url)?, headers: header_map(headers)?, body, client };
+        let response = response.map(|(status, headers, body)| PyResult::Ok((status, header_map(headers)?, body))).transpose()?;
+        let judged = py.detach(|| self.judge(&request, response.as_ref(), mode));
+        judged.to_dict(py)
+    }
+}
+
+struct Request<'a> {
+    method: &'a str,
+    url: Url<'a>,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    client: IpAddr,
+}
+
+/// An absolute URL, cut as a client would send it.
+struct Url<'a> {
+    scheme: Scheme,
+    authority: String,
+    target: &'a str,
+}
+
+impl<'a> Url<'a> {
+    fn parse(url: &'a str) -> PyResult<Self> {
+        let wrong = || PyValueError::new_err(format!("url: an absolute http or https URL, not {url:?}"));
+        let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+        let scheme = [Scheme::Http, Scheme::Https].into_iter().find(|known| known.as_str().eq_ignore_ascii_case(scheme));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, target) = rest.split_at(end);
+        // Checked by the same type that the gateway's HTTP library uses; the target goes to the engine as it was written.
+        authority.parse::<Uri>().map_err(|_| wrong())?;
+        Ok(Self { scheme: scheme.ok_or_else(wrong)?, authority: authority.to_owned(), target: if target.is_empty() { "/" } else { target } })
+    }
+}
+
+struct Judged {
+    action: Action,
+    rule: Option<Arc<str>>,
+    upstream_target: String,
+    ended: Ended,
+}
+
+impl Engine {
+    fn judge(&self, request: &Request<'_>, response: Option<&(u16, HeaderMap, Vec<u8>)>, mode: Mode) -> Judged {
+        let now = now();
+        let mut transaction = Transaction::begin(Arc::clone(&self.bundle), &self.keys, RequestId::new(now, random()), now, mode);
+        let mut action = judge_request(&mut transaction, request);
+        if let Some((status, headers, body)) = response.filter(|_| action.passes()) {
+            let head = ResponseHead { status: *status, headers, body: length(body) };
+            action = decide(transaction.response_head(&head), &mut transaction, body);
+        }
+        let verdict = transaction.verdict();
+        let (action, rule) = (action.max(verdict.action), verdict.rule.clone());
+        let upstream_target = transaction.upstream_target().to_owned();
+        let status = response.map_or(0, |(status, ..)| *status);
+        let ended = transaction.end(&Outcome {
+            end: now,
+            status: if action.passes() { status } else { 0 },
+            upstream_status: (status != 0).then_some(status),
+            request_body_bytes: request.body.len() as u64,
+            response_body_bytes: response.map_or(0, |(_, _, body)| body.len() as u64),
+            tls: request.url.scheme == Scheme::Https,
+            ..Outcome::default()
+        });
+        Judged { action, rule, upstream_target, ended }
+    }
+}
+
+fn judge_request(transaction: &mut Transaction, request: &Request<'_>) -> Action {
+    let head = RequestHead {
+        method: request.method,
+        scheme: request.url.scheme,
+        version: HttpVersion::Http11,
+        authority: Some(&request.url.authority),
+        target: request.url.target,
+        headers: &request.headers,
+        client: request.client,
+        body: length(&request.body),
+    };
+    let step = transaction.request_head(&head, &Surroundings::default());
+    decide(step, transaction, &request.body)
+}
+
+/// Brings what the engine asks for. No state store is here: each asking rule uses its fail mode.
+fn decide(mut step: Step, transaction: &mut Transaction, body: &[u8]) -> Action {
+    loop {
+        step = match step {
+            Step::Decided(action) => return action,
+            Step::NeedBody(_) => transaction.request_body(body, true),
+            Step::NeedState(_) => transaction.resume(&[]),
+        }
+    }
+}
+
+impl Judged {
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let record = &self.ended.record;
+        let violations = self.ended.violations.iter().map(|violation| rows::violation(py, violation));
+        let row = PyDict::new(py);
+        row.set_item("action", self.action.as_str())?;
+        row.set_item("rule", self.rule.as_deref())?;
+        row.set_item("violations", violations.collect::<PyResult<Vec<_>>>()?)?;
+        row.set_item("operation_id", record.operation_id.as_deref())?;
+        row.set_item("operation_path", record.operation_path.as_deref())?;
+        row.set_item("upstream_target", &self.upstream_target)?;
+        row.set_item("record", rows::record(py, record)?)?;
+        Ok(row)
+    }
+}
+
+fn load(bundles: &Path) -> PyResult<Bundle> {
+    let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()));
+    let manifest = read(bundles.join("current")).map_err(PyOSError::new_err)?;
+    Bundle::load(&manifest, &mut |hash| read(bundles.join("parts").join(hash))).map_err(|errors| {
+        let lines: Vec<_> = errors.0.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
+        PyValueError::new_err(lines.join("\n"))
+    })
+}
+
+fn header_map(headers: Headers) -> PyResult<HeaderMap> {
+    let wrong = |name: &str| PyValueError::new_err(format!("headers: {name:?} is not a header"));
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let value = HeaderValue::from_bytes(&value).map_err(|_| wrong(&name))?;
+        map.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(&name))?, value);
+    }
+    Ok(map)
+}
+
+fn length(body: &[u8]) -> BodyLength {
+    if body.is_empty() { BodyLength::None } else { BodyLength::Known(body.len() as u64) }
+}
+
+fn now() -> Timestamp {
+    let micros = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    Timestamp::from_micros(i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
+/// Enough to tell ids apart: the standard library's hasher is seeded by the operating system.
+fn random() -> u128 {
+    let half = || u128::from(RandomState::new().hash_one(0));
+    half() << 64 | half()
+}

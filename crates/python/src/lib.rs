@@ -1,0 +1,50 @@
+//! `hoplon._native`: the engine and the gateway as Python sees them. Conversions only; every decision is the engine's, every
+//! socket the gateway's. The classes and functions are described for Python in `src/hoplon/_native.pyi`.
+
+mod inspection;
+mod rows;
+mod tables;
+
+use std::collections::HashMap;
+
+use engine::Bundle;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs the gateway until a signal ends it; gives its exit code. The interpreter is left for good: no Python runs meanwhile.
+#[pyfunction]
+fn serve(py: Python<'_>, config_json: &str) -> PyResult<i32> {
+    let config = gateway::Config::parse(config_json).map_err(PyValueError::new_err)?;
+    Ok(py.detach(|| gateway::run(config)))
+}
+
+/// Every reason why the engine would not load this bundle, as (path, message); empty when it would.
+#[pyfunction]
+fn check_bundle(py: Python<'_>, manifest: &[u8], parts: HashMap<String, Vec<u8>>) -> Vec<(String, String)> {
+    py.detach(|| match load(manifest, &parts) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.0.into_iter().map(|error| (error.path, error.message)).collect(),
+    })
+}
+
+/// Parts are named by the SHA-256 of their bytes.
+fn load(manifest: &[u8], parts: &HashMap<String, Vec<u8>>) -> Result<Bundle, engine::LoadErrors> {
+    Bundle::load(manifest, &mut |hash| parts.get(hash).cloned().ok_or_else(|| "the part is missing".to_owned()))
+}
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<inspection::Engine>()?;
+    module.add_function(wrap_pyfunction!(serve, module)?)?;
+    module.add_function(wrap_pyfunction!(check_bundle, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::fact_table, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::record_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::violation_codes, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::metric_table, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::normalise_path, module)?)?;
+    Ok(())
+}
