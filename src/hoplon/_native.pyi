@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Literal, TypedDict
 
-__version__: str
-
 class Fact(TypedDict):
     name: str
     type: str
@@ -40,6 +38,7 @@ class Inspection(TypedDict):
     operation_path: str | None
     upstream_target: str
     record: dict[str, object]
+    observations: list[dict[str, object]]
 
 class Engine:
     """A bundle, loaded: judges whole requests exactly as the gateway does.
@@ -66,9 +65,15 @@ class Engine:
     ) -> Inspection:
         """The verdict on a request to the absolute `url`, and on its response when one is given (status, headers, body).
 
+        `record` and `observations` have the columns of `record_schema()`, without those that only a gateway knows. Observations are
+        made within the zone's sampling budgets; without a response only the request's.
+
         Never raises for hostile traffic: that is what the verdict is for. ValueError when an argument is no URL, header,
         address or mode at all.
         """
+
+def version() -> str:
+    """Version of the Rust half."""
 
 def serve(config_json: str) -> int:
     """Run the gateway in this process until SIGTERM or SIGINT; its exit code. ValueError for a wrong configuration."""

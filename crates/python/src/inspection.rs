@@ -4,12 +4,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use engine::observe::{LiteralTable, observe};
+use engine::record::Observation;
 use engine::{
-    Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Scheme, Step,
-    Surroundings, Timestamp, Transaction,
+    Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme,
+    Step, Surroundings, Timestamp, Transaction,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -23,6 +25,8 @@ use crate::rows;
 pub struct Engine {
     bundle: Arc<Bundle>,
     keys: Keys,
+    sampler: Sampler,
+    literals: Mutex<LiteralTable>,
 }
 
 /// What Python hands over for one message.
@@ -39,7 +43,7 @@ impl Engine {
             Some(key) => key.try_into().map_err(|_| PyValueError::new_err("key: 32 bytes, as in keys/records.key"))?,
         };
         let bundle = py.detach(|| load(&bundles))?;
-        Ok(Self { bundle: Arc::new(bundle), keys: Keys::derive(&key) })
+        Ok(Self { bundle: Arc::new(bundle), keys: Keys::derive(&key), sampler: Sampler::default(), literals: Mutex::default() })
     }
 
     /// The bundle's hash: SHA-256 of its manifest, in hex.
@@ -94,7 +98,11 @@ impl<'a> Url<'a> {
         let (authority, target) = rest.split_at(end);
         // Checked by the same type that the gateway's HTTP library uses; the target goes to the engine as it was written.
         authority.parse::<Uri>().map_err(|_| wrong())?;
-        Ok(Self { scheme: scheme.ok_or_else(wrong)?, authority: authority.to_owned(), target: if target.is_empty() { "/" } else { target } })
+        Ok(Self {
+            scheme: scheme.ok_or_else(wrong)?,
+            authority: authority.to_owned(),
+            target: if target.is_empty() { "/" } else { target },
+        })
     }
 }
 
@@ -103,16 +111,18 @@ struct Judged {
     rule: Option<Arc<str>>,
     upstream_target: String,
     ended: Ended,
+    observations: Vec<Observation>,
 }
 
 impl Engine {
     fn judge(&self, request: &Request<'_>, response: Option<&(u16, HeaderMap, Vec<u8>)>, mode: Mode) -> Judged {
         let now = now();
         let mut transaction = Transaction::begin(Arc::clone(&self.bundle), &self.keys, RequestId::new(now, random()), now, mode);
-        let mut action = judge_request(&mut transaction, request);
+        let mut action = self.judge_request(&mut transaction, request);
         if let Some((status, headers, body)) = response.filter(|_| action.passes()) {
             let head = ResponseHead { status: *status, headers, body: length(body) };
             action = decide(transaction.response_head(&head), &mut transaction, body);
+            transaction.observe_response_piece(body);
         }
         let verdict = transaction.verdict();
         let (action, rule) = (action.max(verdict.action), verdict.rule.clone());
@@ -127,23 +137,34 @@ impl Engine {
             tls: request.url.scheme == Scheme::Https,
             ..Outcome::default()
         });
-        Judged { action, rule, upstream_target, ended }
+        let observations = self.observe(&ended);
+        Judged { action, rule, upstream_target, ended, observations }
     }
-}
 
-fn judge_request(transaction: &mut Transaction, request: &Request<'_>) -> Action {
-    let head = RequestHead {
-        method: request.method,
-        scheme: request.url.scheme,
-        version: HttpVersion::Http11,
-        authority: Some(&request.url.authority),
-        target: request.url.target,
-        headers: &request.headers,
-        client: request.client,
-        body: length(&request.body),
-    };
-    let step = transaction.request_head(&head, &Surroundings::default());
-    decide(step, transaction, &request.body)
+    fn observe(&self, ended: &Ended) -> Vec<Observation> {
+        let Some(sample) = &ended.sample else { return Vec::new() };
+        let mut literals = self.literals.lock().unwrap_or_else(PoisonError::into_inner);
+        observe(sample, &ended.record, &mut literals, &self.keys)
+    }
+
+    fn judge_request(&self, transaction: &mut Transaction, request: &Request<'_>) -> Action {
+        let head = RequestHead {
+            method: request.method,
+            scheme: request.url.scheme,
+            version: HttpVersion::Http11,
+            authority: Some(&request.url.authority),
+            target: request.url.target,
+            headers: &request.headers,
+            client: request.client,
+            body: length(&request.body),
+        };
+        // The lowest dice: sampled whenever the budgets of its operation and session allow.
+        let around = Surroundings { sampler: Some(&self.sampler), ..Surroundings::default() };
+        let step = transaction.request_head(&head, &around);
+        let action = decide(step, transaction, &request.body);
+        transaction.observe_request_piece(&request.body);
+        action
+    }
 }
 
 /// Brings what the engine asks for. No state store is here: each asking rule uses its fail mode.
@@ -169,6 +190,8 @@ impl Judged {
         row.set_item("operation_path", record.operation_path.as_deref())?;
         row.set_item("upstream_target", &self.upstream_target)?;
         row.set_item("record", rows::record(py, record)?)?;
+        let observations = self.observations.iter().map(|observation| rows::observation(py, observation));
+        row.set_item("observations", observations.collect::<PyResult<Vec<_>>>()?)?;
         Ok(row)
     }
 }

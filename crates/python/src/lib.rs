@@ -14,6 +14,12 @@ use pyo3::prelude::*;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Version of the Rust half.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
 /// Runs the gateway until a signal ends it; gives its exit code. The interpreter is left for good: no Python runs meanwhile.
 #[pyfunction]
 fn serve(py: Python<'_>, config_json: &str) -> PyResult<i32> {
@@ -37,8 +43,8 @@ fn load(manifest: &[u8], parts: &HashMap<String, Vec<u8>>) -> Result<Bundle, eng
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<inspection::Engine>()?;
+    module.add_function(wrap_pyfunction!(version, module)?)?;
     module.add_function(wrap_pyfunction!(serve, module)?)?;
     module.add_function(wrap_pyfunction!(check_bundle, module)?)?;
     module.add_function(wrap_pyfunction!(tables::fact_table, module)?)?;

@@ -1,6 +1,6 @@
 //! Rows of the three record tables as Python dictionaries, keyed by the columns of `engine::record`.
 
-use engine::record::{TrafficRecord, Violation};
+use engine::record::{Observation, TrafficRecord, Violation};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -68,5 +68,22 @@ pub fn violation<'py>(py: Python<'py>, violation: &Violation) -> PyResult<Bound<
     row.set_item("evidence", &*violation.evidence)?;
     row.set_item("rule", violation.rule.as_deref())?;
     row.set_item("action", violation.action.as_str())?;
+    Ok(row)
+}
+
+/// What one value looked like, without the columns of its record.
+pub fn observation<'py>(py: Python<'py>, observation: &Observation) -> PyResult<Bound<'py, PyDict>> {
+    let row = PyDict::new(py);
+    row.set_item("direction", observation.direction.as_str())?;
+    row.set_item("location", observation.location.as_str())?;
+    row.set_item("pointer", &*observation.pointer)?;
+    row.set_item("type", observation.value_type.as_str())?;
+    row.set_item("length", observation.length)?;
+    row.set_item("charset", observation.charset.to_string())?;
+    row.set_item("number", observation.number)?;
+    row.set_item("formats", observation.formats.names().collect::<Vec<_>>())?;
+    row.set_item("detectors", observation.detectors.names().collect::<Vec<_>>())?;
+    row.set_item("hash", observation.hash.map(|hash| hash.to_string()))?;
+    row.set_item("literal", observation.literal.as_deref())?;
     Ok(row)
 }
