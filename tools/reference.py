@@ -4,7 +4,7 @@ usage: python -m tools.reference [--check]
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ def _record_columns(kind: str) -> Callable[[], str]:
 DOC = "what it is"
 
 
-def _rows(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
+def _rows(rows: Sequence[Mapping[str, object]], columns: dict[str, str]) -> str:
     """A table of what the program gives as dictionaries: `columns` maps a key to the heading; the first one is code."""
     code = next(iter(columns))
     return table(list(columns.values()), [[_cell(row[key], key == code) for key in columns] for row in rows])
