@@ -133,8 +133,9 @@ impl StreamingRequest {
         }
     }
 
+    /// hyper does not ask again behind trailers, nor at the known end.
     fn passed(&mut self, frame: Frame<Bytes>) -> Polled {
-        if self.is_end_stream() {
+        if frame.is_trailers() || self.is_end_stream() {
             let _ = self.ended();
         }
         Poll::Ready(Some(Ok(frame)))
@@ -293,10 +294,10 @@ impl Source {
 
     /// The body is complete: the connection can serve another transaction.
     pub fn release(&mut self) {
-        if let Source::Driving { connection, endpoint, .. } = self {
-            if let Some(connection) = connection.take() {
-                endpoint.give_back(connection, Instant::now());
-            }
+        if let Source::Driving { connection, endpoint, .. } = self
+            && let Some(connection) = connection.take()
+        {
+            endpoint.give_back(connection, Instant::now());
         }
     }
 }
@@ -324,6 +325,7 @@ pub struct StreamingResponse {
     source: Source,
     judge: Option<PieceJudge>,
     is_waiting: bool,
+    failure: Option<Cause>,
     ending: Option<Ending>,
     in_flight: Option<InFlight>,
 }
@@ -331,11 +333,13 @@ pub struct StreamingResponse {
 impl StreamingResponse {
     /// The end of this body is the end of `ending`.
     pub fn new(source: Source, judge: Option<PieceJudge>, ending: Ending, in_flight: InFlight) -> StreamingResponse {
-        StreamingResponse { source, judge, is_waiting: false, ending: Some(ending), in_flight: Some(in_flight) }
+        StreamingResponse { source, judge, is_waiting: false, failure: None, ending: Some(ending), in_flight: Some(in_flight) }
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Polled {
-        let Some(ending) = &self.ending else { return Poll::Ready(None) };
+        let Some(ending) = &self.ending else {
+            return Poll::Ready(self.failure.map(|cause| Err(Stopped(cause))));
+        };
         let exchange = ending.exchange().clone();
         loop {
             if let Some(frame) = self.judge.as_mut().and_then(PieceJudge::released) {
@@ -349,17 +353,17 @@ impl StreamingResponse {
             };
             self.is_waiting = false;
             match (frame, &mut self.judge) {
-                (Some(Err(_)), _) => return self.failed(&exchange, Cause::ClosedEarly),
+                (Some(Err(_)), _) => return self.failed(cx, &exchange, Cause::ClosedEarly),
                 (Some(Ok(frame)), None) => return self.passed(frame, &exchange),
                 (None, None) => return self.ended(),
                 (Some(Ok(frame)), Some(judge)) => {
                     if let Err(cause) = judge.take(frame, &exchange) {
-                        return self.failed(&exchange, cause);
+                        return self.failed(cx, &exchange, cause);
                     }
                 }
                 (None, Some(judge)) => {
                     if let Err(cause) = judge.end(&exchange) {
-                        return self.failed(&exchange, cause);
+                        return self.failed(cx, &exchange, cause);
                     }
                 }
             }
@@ -371,7 +375,7 @@ impl StreamingResponse {
             exchange.response_bytes.set(exchange.response_bytes.get() + piece.len() as u64);
             exchange.observe_response(piece);
         }
-        if self.is_end_stream() {
+        if frame.is_trailers() || self.is_end_stream() {
             let _ = self.ended();
         }
         Poll::Ready(Some(Ok(frame)))
@@ -384,7 +388,7 @@ impl StreamingResponse {
             exchange.touch();
         }
         ready!(self.source.poll_deadline(cx, exchange.idle_deadline()));
-        self.failed(exchange, Cause::ReadTimeout)
+        self.failed(cx, exchange, Cause::ReadTimeout)
     }
 
     fn ended(&mut self) -> Polled {
@@ -396,13 +400,16 @@ impl StreamingResponse {
         Poll::Ready(None)
     }
 
-    /// The head is gone already: all that is left is to break the body off, visibly.
-    fn failed(&mut self, exchange: &Exchange, cause: Cause) -> Polled {
+    /// The head is gone already: all that is left is to break the body off, visibly. hyper drops what it did not flush
+    /// when a body fails, so it gets one turn to flush before it hears of it.
+    fn failed(&mut self, cx: &mut Context<'_>, exchange: &Exchange, cause: Cause) -> Polled {
         exchange.note_error(if cause == Cause::ClosedEarly { ABORTED_BODY } else { cause.row().code });
         if let Some(ending) = self.ending.take() {
             ending.end();
         }
-        Poll::Ready(Some(Err(Stopped(cause))))
+        self.failure = Some(cause);
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {
@@ -432,7 +439,7 @@ impl Body for ResponseBody {
         match self {
             ResponseBody::Empty => true,
             ResponseBody::Full(bytes) => bytes.is_none(),
-            ResponseBody::Streaming(body) => body.ending.is_none() || body.is_end_stream(),
+            ResponseBody::Streaming(body) => body.failure.is_none() && (body.ending.is_none() || body.is_end_stream()),
         }
     }
 

@@ -211,7 +211,6 @@ async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
     let for_requests = client.clone();
     let service = service_fn(move |request| Box::pin(proxy::handle(for_requests.clone(), request)));
     let mut connection = http1::Builder::new()
-        .pipeline_flush(true)
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)

@@ -60,7 +60,7 @@ impl Exchange {
     pub fn new(shared: Arc<Shared>, transaction: Transaction, started_at: Timestamp, tls: bool) -> Exchange {
         let now = Instant::now();
         Exchange {
-            mode: shared.mode(),
+            mode: shared.mode.load(),
             shared,
             transaction: RefCell::new(Some(transaction)),
             started: now,
@@ -129,11 +129,6 @@ impl Exchange {
     pub fn set_timeouts(&self, timeouts: &Timeouts) {
         self.read_timeout.set(timeouts.read);
         self.idle_timeout.set(timeouts.idle);
-    }
-
-    /// How long a body may pause.
-    pub fn idle_timeout(&self) -> Duration {
-        self.idle_timeout.get()
     }
 
     /// Something moved: waiting begins anew.

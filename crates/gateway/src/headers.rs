@@ -91,10 +91,10 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         remove_listed(headers);
     }
-    if let Some(te) = headers.remove(TE) {
-        if lists_token(te.as_bytes(), b"trailers") {
-            headers.insert(TE, TRAILERS);
-        }
+    if let Some(te) = headers.remove(TE)
+        && lists_token(te.as_bytes(), b"trailers")
+    {
+        headers.insert(TE, TRAILERS);
     }
     for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TRANSFER_ENCODING, &UPGRADE] {
         headers.remove(name);

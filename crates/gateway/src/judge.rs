@@ -7,7 +7,8 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use engine::{Action, BodyNeed, Step, Transaction};
+use engine::violation::Refusal;
+use engine::{Action, BodyNeed, CheckFailure, FactError, FailMode, Step, Transaction};
 use http::HeaderMap;
 use http_body::Frame;
 
@@ -43,21 +44,37 @@ pub enum Next {
     Stop(Cause),
 }
 
-/// Translates a step; a failed engine is closed unless the mode only logs.
-pub fn next(step: Result<Step, EngineFailed>, exchange: &Exchange) -> Next {
+/// Translates a step. Counters are kept nowhere yet: a rule that asks for them is told that the store is away, and its
+/// fail mode decides. A failed engine is closed unless the mode only logs.
+pub fn next(mut step: Result<Step, EngineFailed>, exchange: &Exchange) -> Next {
+    while let Ok(Step::NeedState(_)) = step {
+        step = exchange.judge(|transaction| transaction.resume(&[]));
+    }
     match step {
         Ok(Step::Decided(Action::Allow | Action::Log)) => Next::Pass,
-        Ok(Step::Decided(Action::Block)) => Next::Stop(Cause::Blocked),
-        Ok(Step::Decided(Action::Refuse)) => Next::Stop(Cause::Refused),
+        Ok(Step::Decided(Action::Block | Action::Refuse)) => Next::Stop(stop_cause(exchange)),
         Ok(Step::NeedBody(need)) => Next::Body(need),
-        Ok(Step::NeedState(_)) | Err(EngineFailed) => {
-            if exchange.fails_open() {
-                Next::Pass
-            } else {
-                Next::Stop(Cause::EngineFailed)
-            }
-        }
+        Ok(Step::NeedState(_)) | Err(EngineFailed) if exchange.fails_open() => Next::Pass,
+        Ok(Step::NeedState(_)) | Err(EngineFailed) => Next::Stop(Cause::EngineFailed),
     }
+}
+
+/// Which answer a stopped transaction gets: the verdict says what stopped it.
+fn stop_cause(exchange: &Exchange) -> Cause {
+    let cause = exchange.look(|transaction| {
+        let verdict = transaction.verdict();
+        match verdict.refusal() {
+            Some(code) if code == Refusal::HostUnknown.code() => Cause::UnknownHost,
+            Some(_) => Cause::Refused,
+            None if verdict.failures.iter().any(is_closed_over_limit) => Cause::BodyOverLimit,
+            None => Cause::Blocked,
+        }
+    });
+    cause.unwrap_or(Cause::Blocked)
+}
+
+fn is_closed_over_limit(failure: &CheckFailure) -> bool {
+    failure.error == FactError::OverLimit && failure.mode == FailMode::Closed
 }
 
 /// Judges a body while it passes; the last piece stays here until the verdict.

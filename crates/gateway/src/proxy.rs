@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use engine::{BodyLength, BodyNeed, HttpVersion, RequestHead, ResponseHead, Scheme, Transaction, UpstreamProtocol};
+use engine::{BodyLength, BodyNeed, HttpVersion, RequestHead, ResponseHead, Scheme, Surroundings, Transaction, UpstreamProtocol};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request, response};
@@ -33,11 +33,11 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
     let id_value = HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static(""));
     let shared = &client.worker.shared;
     let Some(bundle) = shared.bundle.load_full() else {
-        shared.metrics.refused_without_bundle();
+        shared.metrics.refused.increment([Cause::NoBundle.row().code.into()]);
         let asked = Asked::of(&head, id_value);
         return Ok(asked.problem(Cause::NoBundle, None));
     };
-    let transaction = shared.begin(bundle.clone(), request_id, started_at, client.worker.random());
+    let transaction = Transaction::begin(bundle.clone(), &shared.keys, request_id, started_at, shared.mode.load());
     let exchange = Rc::new(Exchange::new(shared.clone(), transaction, started_at, client.tls));
     let passage = Passage {
         origin: headers::origin(&head.headers, client.peer.ip(), client.tls, &shared.config.trusted_proxies),
@@ -103,24 +103,24 @@ struct Passage {
 
 impl Passage {
     fn judge_head(&self, head: &request::Parts, body: &Incoming) -> Next {
-        let step = self.exchange.judge(|transaction| {
-            transaction.request_head(&RequestHead {
-                method: head.method.as_str(),
-                scheme: if self.origin.https { Scheme::Https } else { Scheme::Http },
-                version: version(head.version),
-                authority: head.uri.authority().map(|a| a.as_str()),
-                target: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
-                headers: &head.headers,
-                client: self.origin.client,
-                body: body_length(body),
-            })
-        });
-        judge::next(step, &self.exchange)
+        let worker = &self.client.worker;
+        let around = Surroundings { sampler: Some(&worker.shared.sampler), dice: worker.random(), hosts: &worker.shared.hosts };
+        let head = RequestHead {
+            method: head.method.as_str(),
+            scheme: if self.origin.https { Scheme::Https } else { Scheme::Http },
+            version: version(head.version),
+            authority: head.uri.authority().map(|a| a.as_str()),
+            target: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+            headers: &head.headers,
+            client: self.origin.client,
+            body: body_length(body),
+        };
+        judge::next(self.exchange.judge(|transaction| transaction.request_head(&head, &around)), &self.exchange)
     }
 
     /// Answers with a problem document and ends the transaction.
     fn refuse(self, cause: Cause) -> Response<ResponseBody> {
-        if !matches!(cause, Cause::Blocked | Cause::Refused) {
+        if !matches!(cause, Cause::Blocked | Cause::Refused | Cause::UnknownHost | Cause::BodyOverLimit) {
             self.exchange.note_error(cause.row().code);
         }
         let response = self.exchange.look(|transaction| self.asked.problem(cause, Some(transaction)));

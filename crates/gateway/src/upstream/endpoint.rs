@@ -35,6 +35,7 @@ pub struct Endpoint {
     pub h2: H2Sender,
     source: Source,
     address: OnceCell<Address>,
+    #[expect(clippy::vec_box, reason = "a connection is several hundred bytes and moves in and out with every transaction")]
     idle: RefCell<Vec<Box<H1Connection>>>,
 }
 

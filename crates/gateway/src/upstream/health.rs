@@ -106,7 +106,9 @@ mod tests {
     #[test]
     fn a_failed_probe_ejects_for_longer_up_to_a_bound() {
         let health = Health::default();
-        (0..EJECT_AFTER_FAILURES).for_each(|_| drop(health.failed(0)));
+        for _ in 0..EJECT_AFTER_FAILURES {
+            health.failed(0);
+        }
         let mut now = EJECTION_STEP_MILLIS;
         assert!(health.failed(now));
         assert!(health.is_ejected(now + 2 * EJECTION_STEP_MILLIS - 1));

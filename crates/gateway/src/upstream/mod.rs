@@ -34,8 +34,11 @@ const MAX_STALE_RETRIES: u32 = 2;
 pub struct Upstreams {
     health: Arc<UpstreamHealth>,
     endpoints: RefCell<HashMap<String, Weak<Endpoint>>>,
-    current: RefCell<Option<(Arc<Bundle>, Vec<Rc<Group>>)>>,
+    current: RefCell<Option<Current>>,
 }
+
+/// A bundle and the upstreams of its zones.
+type Current = (Arc<Bundle>, Vec<Rc<Group>>);
 
 impl Upstreams {
     /// None yet; they come with the first bundle.
