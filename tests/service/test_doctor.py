@@ -76,6 +76,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "note gateway.stopped": {"holders": {"supervisor": None, "gateway": None, "worker": None}},
     "problem worker.dead": {"holders": {"supervisor": 1, "gateway": 2, "worker": None}, "unsealed_segments": 7},
     "problem worker.silent": {"worker_age_seconds": 3600.0},
+    "problem worker.failing": {"worker": {"failures_in_a_row": 3, "problems": [{"step": "seal", "message": "disk"}]}},
+    "note records.quarantine": {"worker": {"quarantine": ["a"]}},
     "problem gateway.silent": {"gateway": None},
     "problem gateway.disk_full": {"alerts": {"disk_full": "the disk is full"}},
     "problem bundle.current": {"committed_bundle": "b" * 64},

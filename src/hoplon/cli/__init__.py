@@ -14,6 +14,7 @@ class Command(NamedTuple):
 COMMANDS: tuple[Command, ...] = (
     Command("up", "hoplon.cli.up:up", "Put Hoplon in front of an API: gateway and worker, supervised."),
     Command("gateway", "hoplon.cli.gateway:gateway", "Run the gateway alone."),
+    Command("worker", "hoplon.cli.worker:worker", "Run the worker alone: it seals and keeps traffic records."),
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),

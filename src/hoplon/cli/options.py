@@ -1,5 +1,6 @@
 """Options that several commands share, so that they are spelled and explained alike."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,9 +50,15 @@ def process_options(function: Function) -> Function:
 
 
 def settings_of(config: str | None, **flags: object) -> "Settings":
-    """The settings that file, environment and these flags give; an empty list is a flag that was not given."""
-    from hoplon.settings.load import load_settings
+    """The settings that file, environment and these flags give; an empty list is a flag that was not given.
 
+    Processes that this one starts find the same file, through the environment.
+    """
+    from hoplon.settings.load import load_settings
+    from hoplon.settings.sources import CONFIG_VARIABLE
+
+    if config:
+        os.environ[CONFIG_VARIABLE] = str(Path(config).absolute())
     given = {name: value for name, value in flags.items() if value not in (None, ())}
     return load_settings(Path(config) if config else None, given)
 

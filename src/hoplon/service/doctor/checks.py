@@ -3,9 +3,9 @@
 A problem needs somebody; a note is worth knowing. Each says what, why it matters, and what to do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from hoplon.errors import HoplonError
 from hoplon.service.doctor.look import Setup
@@ -151,6 +151,23 @@ def check_worker(setup: Setup) -> Iterator[Ailment]:
             "Records are not sealed meanwhile.",
             f"See {setup.state.log('worker')}; restarting it loses nothing.",
         )
+    report = setup.worker if setup.holders["worker"] is not None and setup.worker is not None else {}
+    if failures := int(report.get("failures_in_a_row") or 0):
+        yield Ailment(
+            "worker.failing",
+            "problem",
+            f"The worker has failed {failures:,} times in a row{_last_problem(report)}.",
+            "It tries again with growing pauses; what it was to do waits, nothing is lost.",
+            f"See {setup.state.log('worker')}.",
+        )
+    if kept := len(report.get("quarantine") or ()):
+        yield Ailment(
+            "records.quarantine",
+            "note",
+            f"{kept} files of records could not be read and were put into records/quarantine.",
+            "They are kept for a look; queries leave them out.",
+            "`hoplon records info` lists them; delete them when nobody needs them.",
+        )
 
 
 def check_bundle(setup: Setup) -> Iterator[Ailment]:
@@ -277,6 +294,11 @@ CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_records,
     check_addresses,
 )
+
+
+def _last_problem(report: Mapping[str, Any]) -> str:
+    problems = report.get("problems") or ()
+    return f": {', '.join(str(value) for value in problems[-1].values())}" if problems else ""
 
 
 def _sentence(text: str) -> str:
