@@ -7,10 +7,9 @@ import pytest
 
 pytest.importorskip("hoplon._native")
 
-from support.records import START, Traffic, generate, segment_name, write_segment
-
 from hoplon.storage.records import Layout
 from hoplon.storage.records.query import run_query
+from support.records import START, Traffic, generate, segment_name, write_segment
 
 PAGE = Path(__file__).parents[2] / "docs" / "querying-records.md"
 QUERIES = re.findall(r"^```sql\n(.*?)^```", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
