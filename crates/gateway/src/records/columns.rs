@@ -197,14 +197,16 @@ impl Batch {
     }
 }
 
-fn texts<'a, R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> &'a str) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(rows.len(), 0);
+fn texts<'a, R>(rows: impl ExactSizeIterator<Item = R> + Clone, of: impl Fn(R) -> &'a str) -> ArrayRef {
+    let bytes = rows.clone().map(|row| of(row).len()).sum();
+    let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
     rows.for_each(|row| builder.append_value(of(row)));
     Arc::new(builder.finish())
 }
 
-fn maybe_texts<'a, R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> Option<&'a str>) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(rows.len(), 0);
+fn maybe_texts<'a, R>(rows: impl ExactSizeIterator<Item = R> + Clone, of: impl Fn(R) -> Option<&'a str>) -> ArrayRef {
+    let bytes = rows.clone().map(|row| of(row).map_or(0, str::len)).sum();
+    let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
     rows.for_each(|row| builder.append_option(of(row)));
     Arc::new(builder.finish())
 }
