@@ -26,6 +26,7 @@ struct Report {
     rows: u64,
     offer_nanos_per_row: f64,
     arrow_rows_per_second: f64,
+    arrow_writer_cpu_nanos_per_row: f64,
     arrow_bytes_per_row: f64,
     json_rows_per_second: f64,
     json_bytes_per_row: f64,
@@ -36,13 +37,14 @@ struct Report {
 }
 
 fn main() {
-    let (arrow, offer, arrow_bytes) = best_of(3, arrow);
+    let (arrow, [offer, writer], arrow_bytes) = best_of(3, arrow);
     let (json, _, json_bytes) = best_of(3, json);
     let (rate, cpu, dropped) = paced(30_000, Duration::from_secs(5));
     let report = Report {
         rows: ROWS,
         offer_nanos_per_row: offer.as_nanos() as f64 / ROWS as f64,
         arrow_rows_per_second: per_second(arrow),
+        arrow_writer_cpu_nanos_per_row: writer.as_nanos() as f64 / ROWS as f64,
         arrow_bytes_per_row: arrow_bytes as f64 / ROWS as f64,
         json_rows_per_second: per_second(json),
         json_bytes_per_row: json_bytes as f64 / ROWS as f64,
@@ -54,7 +56,8 @@ fn main() {
     println!("{}", serde_json::to_string_pretty(&report).unwrap());
 }
 
-type Measured = (Duration, Duration, u64);
+/// The whole, its parts, and bytes in files.
+type Measured = (Duration, [Duration; 2], u64);
 
 fn best_of(times: usize, run: fn() -> Measured) -> Measured {
     (0..times).map(|_| run()).min_by_key(|(whole, ..)| *whole).unwrap()
@@ -68,7 +71,7 @@ fn rows() -> Vec<Ended> {
     (0..ROWS).map(ended).collect()
 }
 
-/// From the first row offered until all are in files; and the part of it that the offering thread spends offering.
+/// From the first row offered until all are in files; what of it the offering thread spent offering, and the writer computing.
 fn arrow() -> Measured {
     let directory = TempDir::new();
     let shared = shared(directory.path(), "");
@@ -84,10 +87,13 @@ fn arrow() -> Measured {
         chunk.into_iter().for_each(|row| shared.records.offer(Box::new(row)));
         offering += begun.elapsed();
     }
-    writer.stop();
+    while shared.metrics.records_written.get() < ROWS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let whole = started.elapsed();
-    assert_eq!(shared.metrics.records_written.get(), ROWS);
-    (whole, offering, bytes_below(&directory.join("records/open")))
+    let cpu = Duration::from_secs_f64(writer_cpu());
+    writer.stop();
+    (whole, [offering, cpu], bytes_below(&directory.join("records/open")))
 }
 
 fn chunks(rows: Vec<Ended>, size: usize) -> impl Iterator<Item = Vec<Ended>> {
@@ -112,7 +118,7 @@ fn json() -> Measured {
         file.write_all(b"\n").unwrap();
     }
     file.flush().unwrap();
-    (started.elapsed(), Duration::ZERO, std::fs::metadata(&path).unwrap().len())
+    (started.elapsed(), [Duration::ZERO; 2], std::fs::metadata(&path).unwrap().len())
 }
 
 /// Rows at a fixed rate: what was reached, the share of one core that the writer's thread used, and rows dropped.

@@ -36,7 +36,7 @@ fn client(address: SocketAddr, is_done: Arc<AtomicBool>) -> usize {
     let mut answered = 0;
     while !is_done.load(Relaxed) {
         for (path, status) in [("/known", 200), ("/unknown", 403)] {
-            peer.write(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            peer.write(&format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
             assert_eq!(peer.response().status, status, "{path} after {answered}");
             answered += 1;
         }
