@@ -32,7 +32,7 @@ CATEGORIES = {
     "cup": ("Bone china", "Double wall", "Enamel", "Espresso", "Stoneware", "Thermos"),
     "mill": ("Burr", "Conical", "Hand", "Travel"),
 }
-SENSORS = (("warehouse-1", "Warehouse, north wall"), ("warehouse-2", "Warehouse, gate"), ("cellar-1", "Tea cellar"))
+SENSORS = (("TH-001", "Warehouse, north wall"), ("TH-002", "Warehouse, gate"), ("TH-003", "Tea cellar"))
 STREETS = ("Harbour Street", "Mill Lane", "Station Road", "Garden Row", "Church Hill")
 
 

@@ -27,15 +27,15 @@ pub mod metrics;
 mod mode;
 mod problem;
 mod proxy;
-pub mod records;
+mod records;
 pub mod server;
 mod services;
 pub mod shared;
 mod shutdown;
 mod status;
 mod stream;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
+#[cfg(test)]
+mod testing;
 mod timer;
 mod tls;
 mod upgrade;

@@ -20,7 +20,7 @@ from shop.problems import problems
 
 router = APIRouter(prefix="/sensors", tags=["sensors"], responses=problems(404))
 
-SensorId = Annotated[str, Path(pattern=r"^[a-z]+-\d+$", examples=["cellar-1"])]
+SensorId = Annotated[str, Path(pattern=r"^TH-\d{3}$", examples=["TH-003"])]
 FOLLOW_SECONDS = 0.2
 
 

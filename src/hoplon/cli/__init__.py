@@ -12,6 +12,7 @@ class Command(NamedTuple):
 
 
 COMMANDS: tuple[Command, ...] = (
+    Command("demo", "hoplon.cli.demo:demo", "The whole story on a bundled API, in about a minute."),
     Command("up", "hoplon.cli.up:up", "Put Hoplon in front of an API: gateway and worker, supervised."),
     Command("gateway", "hoplon.cli.gateway:gateway", "Run the gateway alone."),
     Command("worker", "hoplon.cli.worker:worker", "Run the worker alone: it seals and keeps traffic records."),

@@ -20,7 +20,7 @@ import hoplon
 from hoplon.errors import HoplonError
 
 START_SECONDS = 20
-STOP_SECONDS = 12
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ GUESTS = (
         for name in ("alice", "bob", "carol", "dan", "erin", "farid", "grace", "heidi", "ivan", "judy")
     ),
     *(Guest(ADMINISTRATOR, name, administrator_visit) for name in ("ada", "olga")),
-    *(Guest(SENSOR, name, sensor_visit) for name in ("warehouse-1", "warehouse-2", "cellar-1")),
+    *(Guest(SENSOR, name, sensor_visit) for name in ("TH-001", "TH-002", "TH-003")),
     Guest(CURIOUS, "mallory", curious_visit),
 )
 

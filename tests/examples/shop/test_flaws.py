@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 Headers = dict[str, str]
 README = Path(__file__).parents[3] / "examples/shop/README.md"
-SENSOR = {"x-sensor-key": "key-cellar-1"}
+SENSOR = {"x-sensor-key": "key-TH-003"}
 
 
 def test_bola_read(shop: TestClient, alice: Headers, mallory: Headers) -> None:
@@ -101,7 +101,7 @@ def test_repeated_coupon(shop: TestClient, mallory: Headers) -> None:
 
 
 def test_out_of_range_temperature(shop: TestClient) -> None:
-    path = "/sensors/cellar-1/temperature"
+    path = "/sensors/TH-003/temperature"
     assert shop.put(path, headers=SENSOR, json={"celsius": 4000}).json()["celsius"] == 4000
     described = shop.get("/openapi.json").json()["components"]["schemas"]["Reading"]["properties"]["celsius"]
     assert (described["minimum"], described["maximum"]) == (-40, 85)

@@ -122,16 +122,16 @@ def test_registering_twice_is_refused(shop: TestClient) -> None:
 
 
 def test_sensors_report_with_their_own_key_only(shop: TestClient) -> None:
-    path = "/sensors/cellar-1/temperature"
+    path = "/sensors/TH-003/temperature"
     assert shop.put(path, json={"celsius": 12.5}).status_code == 401
-    assert shop.put(path, json={"celsius": 12.5}, headers={"x-sensor-key": "key-warehouse-1"}).status_code == 403
-    assert shop.put(path, json={"celsius": 12.5}, headers={"x-sensor-key": "key-cellar-1"}).status_code == 200
+    assert shop.put(path, json={"celsius": 12.5}, headers={"x-sensor-key": "key-TH-001"}).status_code == 403
+    assert shop.put(path, json={"celsius": 12.5}, headers={"x-sensor-key": "key-TH-003"}).status_code == 200
     assert shop.get(path).json()["celsius"] == 12.5
     assert shop.get(f"{path}/history", params={"limit": 3}).json()[0]["celsius"] == 12.5
 
 
 def test_a_sensor_can_be_followed_as_server_sent_events(shop: TestClient) -> None:
-    answer = shop.get("/sensors/cellar-1/temperature/events", params={"count": 2})
+    answer = shop.get("/sensors/TH-003/temperature/events", params={"count": 2})
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = [line for line in answer.text.splitlines() if line.startswith("data: ")]
     assert [set(json.loads(event.removeprefix("data: "))) for event in events] == [{"celsius", "measured_at"}] * 2

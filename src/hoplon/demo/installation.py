@@ -1,0 +1,116 @@
+"""What the demo asks of the Hoplon it started, through `hoplon.service`: what was seen, a new policy, one record.
+
+Takes the state directory. Everything here can be done with a command of `hoplon`, which the story shows beside it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hoplon.catalog import SavedTemplate
+from hoplon.errors import HoplonError
+from hoplon.service.gateway import await_bundle
+from hoplon.service.operations import policy_with
+from hoplon.service.policy import apply_policy, export_policy
+from hoplon.service.records import ZoneOperations, query_records, show_record, zone_operations
+from hoplon.service.workspace import Workspace, open_workspace
+from hoplon.storage.state import StateDirectory
+
+BUNDLE_DIGITS = 16
+"""Records name their bundle by the first digits of its hash."""
+
+
+TALLY = """
+    SELECT count(*) AS requests,
+        count(*) FILTER (action = 'log') AS unmatched,
+        count(DISTINCT client) FILTER (action = 'log') AS clients
+    FROM records WHERE bundle = '{bundle}'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A policy change that the gateway acts on: the version, the bundle's hash, from commit to effect."""
+
+    version: int
+    bundle: str
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The requests that one bundle judged: all, those that matched no saved operation, and from how many clients."""
+
+    requests: int
+    unmatched: int
+    clients: int
+
+
+class Installation:
+    """The state directory that `hoplon up` works in."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._state = StateDirectory(root)
+
+    def wait_for_records(self, requests: int, patience_seconds: float) -> None:
+        """Return once at least `requests` are stored; the gateway writes them down each second."""
+        deadline = time.monotonic() + patience_seconds
+        while (stored := self._rows("SELECT count(*) AS stored FROM records")[0]["stored"]) < requests:
+            if time.monotonic() > deadline:
+                raise HoplonError("demo.failed", f"{stored} records of {requests} requests", "see logs/gateway.log")
+            time.sleep(0.2)
+
+    def seen(self) -> ZoneOperations:
+        """What Hoplon saw: `hoplon operations`."""
+        with open_workspace(self._root) as workspace:
+            [zone] = zone_operations(workspace)
+        return zone
+
+    def save(self, operations: Sequence[SavedTemplate]) -> Change:
+        """Make these operations saved ones: `hoplon operations --as-policy -o FILE`, `hoplon policy apply FILE`."""
+        with open_workspace(self._root) as workspace:
+            return _apply(workspace, policy_with(workspace, None, operations))
+
+    def block_unknown(self) -> Change:
+        """Turn `fallthrough` from log to block in the exported policy, and apply it."""
+        with open_workspace(self._root) as workspace:
+            text = export_policy(workspace)
+            return _apply(workspace, text.replace('fallthrough = "log"', 'fallthrough = "block"'))
+
+    def tally(self, bundle: str) -> Tally:
+        """How the requests under `bundle` were judged."""
+        [row] = self._rows(TALLY.format(bundle=bundle[:BUNDLE_DIGITS]))
+        return Tally(**row)
+
+    def record(self, request_id: str, patience_seconds: float) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
+        """The record of a request and its violations, once it is stored."""
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            try:
+                detail = show_record(self._state, request_id)
+            except HoplonError as error:
+                if error.code != "records.unknown" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return detail.record, detail.violations
+
+    def _rows(self, sql: str) -> list[dict[str, Any]]:
+        with query_records(self._state, sql) as answer:
+            rows: list[dict[str, Any]] = answer.batches.read_all().to_pylist()
+            return rows
+
+
+def _apply(workspace: Workspace, text: str) -> Change:
+    """Apply a policy and wait until the gateway has taken it."""
+    began = time.perf_counter()
+    applied = apply_policy(workspace, text, "the demo's policy")
+    taken = await_bundle(workspace.state, applied.bundle)
+    milliseconds = (time.perf_counter() - began) * 1000
+    if taken.outcome != "taken":
+        problems = "; ".join(map(str, taken.problems))
+        raise HoplonError("demo.failed", f"the gateway did not take the policy: {taken.outcome} {problems}")
+    return Change(applied.version, applied.bundle, milliseconds)
