@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("hoplon._native")
 
+from hoplon.cli.worker import worker_command
+from hoplon.settings.fields import RecordsSettings
 from hoplon.storage.records.layout import Layout, open_segments, sealed_files
 from hoplon.storage.records.lock import reading
 from hoplon.storage.records.quarantine import quarantined
@@ -140,7 +142,7 @@ def test_it_waits_for_readers_and_goes_on(state: StateDirectory, layout: Layout)
 def test_as_a_process_it_says_how_it_goes_and_stops_on_sigterm(state: StateDirectory, layout: Layout) -> None:
     fill(layout, 2)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-m", "hoplon.worker", str(state.root)]
+    command = worker_command(state.root, RecordsSettings())
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

@@ -1,7 +1,7 @@
 """The worker: takes a state directory, seals segments, compacts past days, retains; writes run/worker.status.json.
 
 One bad segment never stops it: what cannot be read goes to quarantine, what the disk or a reader refuses is tried again
-with growing pauses. `python -m hoplon.worker <state dir>`; SIGTERM or SIGINT ends it within a step.
+with growing pauses. `python -m hoplon.worker STATE SECONDS BYTES`; SIGTERM or SIGINT ends it within a step.
 """
 
 import json
@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hoplon.errors import HoplonError
-from hoplon.settings.load import load_settings
 from hoplon.storage.files import replace_file
 from hoplon.storage.locks import holding_part
 from hoplon.storage.records.compact import Compactor, clean_up
@@ -215,11 +214,10 @@ def run_worker(state: StateDirectory, limits: Limits) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m hoplon.worker <state dir>`: the exit code (4: another worker runs, 1: it cannot start)."""
+    """`python -m hoplon.worker STATE SECONDS BYTES`: the exit code (4: another worker runs, 1: it cannot start)."""
     try:
-        state = create_state(Path(arguments[0]))
-        kept = load_settings(flags={"state": state.root}).records
-        run_worker(state, Limits(kept.retention_seconds, kept.retention_bytes))
+        state, seconds, size_bytes = arguments
+        run_worker(create_state(Path(state)), Limits(float(seconds), int(size_bytes)))
     except HoplonError as error:
         print(f"error: {error.message}", f"hint: {error.hint}", sep="\n", file=sys.stderr)
         return 4 if error.code == "part.in_use" else 1

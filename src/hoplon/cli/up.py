@@ -1,7 +1,6 @@
 """`hoplon up`: gateway and worker, supervised, and the first screen. What happens is in `service` and `supervisor`."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +34,7 @@ def up(context: click.Context, /, config: str | None, **flags: object) -> None:
 
 
 def _plans(start: "GatewayStart") -> "list[PartPlan]":
+    from hoplon.cli.worker import worker_command
     from hoplon.service.gateway import gateway_status
     from hoplon.supervisor import PartPlan
 
@@ -46,7 +46,7 @@ def _plans(start: "GatewayStart") -> "list[PartPlan]":
         return _status_pid(start.state.status("worker")) == pid
 
     stop_seconds = start.settings.drain_seconds + _DRAIN_MARGIN_SECONDS
-    worker = (sys.executable, "-m", "hoplon.worker", str(start.state.root))
+    worker = worker_command(start.state.root, start.settings.records)
     return [
         PartPlan(
             "gateway",

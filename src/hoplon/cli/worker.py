@@ -2,10 +2,15 @@
 
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hoplon.cli.options import settings_of
+
+if TYPE_CHECKING:
+    from hoplon.settings.fields import RecordsSettings
 
 
 @click.command()
@@ -14,5 +19,11 @@ from hoplon.cli.options import settings_of
 def worker(config: str | None, state: str | None) -> None:
     """Run the worker alone, in the foreground, under your own supervisor."""
     settings = settings_of(config, state=state)
-    command = (sys.executable, "-m", "hoplon.worker", str(settings.state.absolute()))
+    command = worker_command(settings.state, settings.records)
     os.execv(command[0], command)  # noqa: S606  the same interpreter, without the shell
+
+
+def worker_command(state: Path, records: "RecordsSettings") -> tuple[str, ...]:
+    """The command line of a worker process. Who starts it has read the settings: both halves keep records alike."""
+    limits = (str(records.retention_seconds), str(records.retention_bytes))
+    return (sys.executable, "-m", "hoplon.worker", str(state.absolute()), *limits)
