@@ -68,7 +68,7 @@ pub fn metric_table(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
         .iter()
         .map(|metric| {
             let row = PyDict::new(py);
-            row.set_item("name", metric.name)?;
+            row.set_item("name", metric.sample_name())?;
             row.set_item("kind", metric.kind.as_str())?;
             row.set_item("labels", metric.labels)?;
             row.set_item("help", metric.help)?;
