@@ -1,5 +1,7 @@
 //! Detectors of sensitive data: what a value looks like, wherever in it that stands. Heuristics: they err on the side of hiding.
 
+use std::sync::LazyLock;
+
 use super::charset::Charset;
 use super::formats::{is_date, is_email, is_jwt, is_uuid};
 use super::names::kinds_of_name;
@@ -85,7 +87,7 @@ const SEARCHED: usize = 4096;
 
 /// Prefixes of keys, the least length of the whole, the kind. From the issuers' documentation and gitleaks' rules.
 #[rustfmt::skip]
-const PREFIXES: &[(&str, usize, DetectorSet)] = &[
+const PREFIXES: &[Prefix] = &[
     ("AKIA", 16, DetectorSet::AWS_KEY), ("ASIA", 16, DetectorSet::AWS_KEY), ("AGPA", 16, DetectorSet::AWS_KEY), ("AROA", 16, DetectorSet::AWS_KEY), ("ABIA", 16, DetectorSet::AWS_KEY),
     ("bedrock-api-key-", 20, DetectorSet::AWS_KEY), ("ABSK", 40, DetectorSet::AWS_KEY),
     ("ghp_", 12, DetectorSet::GITHUB_TOKEN), ("gho_", 12, DetectorSet::GITHUB_TOKEN), ("ghu_", 12, DetectorSet::GITHUB_TOKEN), ("ghs_", 12, DetectorSet::GITHUB_TOKEN), ("ghr_", 12, DetectorSet::GITHUB_TOKEN), ("github_pat_", 20, DetectorSet::GITHUB_TOKEN),
@@ -183,13 +185,22 @@ fn detect_token(token: &str) -> DetectorSet {
 }
 
 fn prefixed(token: &str) -> DetectorSet {
-    token.split('/').fold(DetectorSet::NONE, |found, part| {
-        let hit = PREFIXES
-            .iter()
-            .find(|(prefix, least, _)| part.len() >= *least && part.starts_with(prefix) && is_key(&part[prefix.len()..]));
-        hit.map_or(found, |(_, _, kind)| found.with(*kind))
+    token.split('/').filter(|part| part.len() >= SHORTEST_KEY).fold(DetectorSet::NONE, |found, part| {
+        let candidates = BY_FIRST_BYTE.get(usize::from(part.as_bytes()[0])).map_or(&[][..], Vec::as_slice);
+        let fits =
+            |(prefix, least, _): &&&Prefix| part.len() >= *least && part.starts_with(prefix) && is_key(&part[prefix.len()..]);
+        candidates.iter().find(fits).map_or(found, |(_, _, kind)| found.with(*kind))
     })
 }
+
+/// No prefix asks for less.
+const SHORTEST_KEY: usize = 12;
+
+type Prefix = (&'static str, usize, DetectorSet);
+
+static BY_FIRST_BYTE: LazyLock<[Vec<&'static Prefix>; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|byte| PREFIXES.iter().filter(|(prefix, ..)| usize::from(prefix.as_bytes()[0]) == byte).collect())
+});
 
 /// A secret access key: 40 characters of base64 with all classes among them.
 fn is_aws_secret(token: &str) -> bool {

@@ -22,19 +22,28 @@ pub const NAME_BYTES: usize = 64;
 pub fn redact_path(normalised: &str, template: Option<&str>, keys: &Keys) -> Box<str> {
     let mut literals = template.unwrap_or_default().split('/');
     let mut announced = Announces::Nothing;
-    let mut out = String::with_capacity(normalised.len().min(PATH_BYTES));
-    for (position, segment) in normalised.split('/').enumerate() {
-        let kept =
-            if literals.next() == Some(segment) { Cow::Borrowed(segment) } else { redact_segment(segment, announced, keys) };
+    // Segments in front that were not asked yet what they announce: only what is no literal wants to know.
+    let mut unasked = 0;
+    let mut start = 0;
+    let mut out = String::with_capacity(normalised.len().min(PATH_BYTES) + 16);
+    for segment in normalised.split('/') {
+        let kept = if literals.next() == Some(segment) || segment.is_empty() {
+            Cow::Borrowed(segment)
+        } else {
+            let in_front = normalised[unasked..start].trim_end_matches('/');
+            announced = in_front.split('/').fold(announced, announced_behind);
+            unasked = start;
+            redact_segment(segment, announced, keys)
+        };
         if out.len() + kept.len() + 1 > PATH_BYTES - "/<more>".len() {
             out.push_str("/<more>");
             break;
         }
-        if position > 0 {
+        if start > 0 {
             out.push('/');
         }
         out.push_str(&kept);
-        announced = announced_behind(announced, segment);
+        start += segment.len() + 1;
     }
     out.into()
 }
