@@ -68,6 +68,23 @@ fn a_secret_that_no_heuristic_knows_stays_a_hash_until_the_fifth_session() {
     assert!(text_of(&projection.send(&call, 5)).contains("swordfish"), "the fifth: the limit of what the rule can know");
 }
 
+#[test]
+fn evidence_of_violations_quotes_nothing() {
+    for (body, code) in [
+        (r#"{"password": "moonlight-sonata", "password": "moonlight-sonata"}"#, "json.duplicate_key"),
+        (r#"{"moonlight-sonata": 1, "moonlight-sonata": 2}"#, "json.duplicate_key"),
+        (r#"{"password": "moonlight-sonata" moonlight-sonata"#, "json.invalid"),
+    ] {
+        let call = Call { request_body: body.as_bytes().to_vec(), ..json_request(json!(null)) };
+        let written = Projection::new(&[]).send(&call, 1);
+        let violations = &written.ended.violations;
+        assert!(violations.iter().any(|violation| &*violation.code == code), "{violations:?}");
+        let evidence: String =
+            violations.iter().map(|violation| format!("{} {} ", violation.location, violation.evidence)).collect();
+        assert!(!evidence.contains("moonlight") && !evidence.contains("sonata"), "{evidence}");
+    }
+}
+
 /// The call that holds the case's secret, and a template that matches it.
 fn call_of(case: &Case) -> (Call, String) {
     let Case { secret, name, place, .. } = case;

@@ -7,7 +7,7 @@ use engine::observe::{LiteralTable, observe};
 use engine::record::Observation;
 use engine::testing::BundleText;
 use engine::{
-    BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme,
+    BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme, Step,
     Surroundings, Timestamp, Transaction,
 };
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -56,15 +56,22 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Samples everything; logs a violation for what matches none of these operations (method, host, path).
+    /// Samples everything; logs a violation for what matches none of these operations (method, host, path) and for JSON that is broken or
+    /// ambiguous.
     pub fn new(operations: &[[&str; 3]]) -> Self {
-        let fact = "cf.api_gateway.fallthrough_detected";
-        let rule = engine::testing::rule("operations.fallthrough", "request_head", fact, "log", "operations.fallthrough", "open");
+        let rules: Vec<_> = [
+            ("request_head", "cf.api_gateway.fallthrough_detected", "operations.fallthrough"),
+            ("request_body", "hoplon.request.json.invalid", "json.invalid"),
+            ("request_body", "hoplon.request.json.duplicate_key", "json.duplicate_key"),
+        ]
+        .into_iter()
+        .map(|(phase, fact, code)| engine::testing::rule(code, phase, fact, "log", code, "open"))
+        .collect();
         let mut zone = engine::testing::zone(engine::testing::ZONE_ID, &[]);
         zone["observe"]["probability"] = json!(1.0);
         zone["observe"]["per_session_per_minute"] = json!(1000);
         let operations = engine::testing::operations_part(operations);
-        let bundle = BundleText::default().with(&zone, &operations, &json!({"rules": [rule]})).load().unwrap();
+        let bundle = BundleText::default().with(&zone, &operations, &json!({"rules": rules})).load().unwrap();
         Self {
             bundle: Arc::new(bundle),
             keys: Keys::derive(&[42; 32]),
@@ -96,7 +103,9 @@ impl Projection {
             body: BodyLength::Known(call.request_body.len() as u64),
         };
         let around = Surroundings { sampler: Some(&self.sampler), ..Surroundings::default() };
-        transaction.request_head(&head, &around);
+        if let Step::NeedBody(_) = transaction.request_head(&head, &around) {
+            transaction.request_body(&call.request_body, true);
+        }
         pieces(&call.request_body, &call.cuts).for_each(|piece| transaction.observe_request_piece(piece));
         let headers = header_map(&call.response_headers);
         transaction.response_head(&ResponseHead { status: 200, headers: &headers, body: BodyLength::Unknown });
