@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ZONE = "0" * 31 + "1"
-_NEVER = 1_000_000_000
+_UNLIMITED = 1_000_000
 
 
 class Options(NamedTuple):
@@ -105,7 +105,7 @@ def _zone(upstream: str, observe_probability: float) -> dict[str, object]:
         "observe": {
             "probability": observe_probability,
             "full_per_minute": 0,
-            "per_session_per_minute": _NEVER if observe_probability else 0,
+            "per_session_per_minute": _UNLIMITED if observe_probability else 0,
             "max_leaves": 200,
             "body_copy_bytes": 65536,
             "literal_sessions": 5,

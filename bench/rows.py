@@ -64,13 +64,20 @@ def throughput(arena: Arena) -> Figures:
 def _costed_burst(started: Started, seconds: float) -> Figures:
     pid = started.process.pid
     cpu, busy, begin = cpu_seconds(pid), core_busy_seconds(PROXY_CORE), time.monotonic()
-    burst = closed_loop(started.port, TARGET, seconds)
+    burst = all_answered(closed_loop(started.port, TARGET, seconds))
     cpu, busy, elapsed = cpu_seconds(pid) - cpu, core_busy_seconds(PROXY_CORE) - busy, time.monotonic() - begin
     return burst._asdict() | {
         "cpu_seconds_per_100k": cpu / burst.requests * 100_000,
         "core_used_by_others": max(0.0, busy - cpu) / elapsed,
         "resident_megabytes": resident_megabytes(pid),
     }
+
+
+def all_answered(burst: Burst) -> Burst:
+    """The burst, if every request was answered with success: refusing is quicker than proxying, and no figure."""
+    if burst.failed:
+        raise RuntimeError(f"{burst.failed} of {burst.requests} requests failed")
+    return burst
 
 
 def latency(arena: Arena) -> Figures:
@@ -82,7 +89,7 @@ def latency(arena: Arena) -> Figures:
         rate = min(shared, rates[candidate.name])
         with arena.start(candidate) as started:
             closed_loop(started.port, TARGET, 1)
-            burst = fixed_rate(started.port, TARGET, arena.seconds, rate, arena.folder)
+            burst = all_answered(fixed_rate(started.port, TARGET, arena.seconds, rate, arena.folder))
         figures.setdefault(candidate.name, []).append(burst._asdict() | {"rate": rate})
     return figures
 

@@ -127,6 +127,16 @@ def test_retention_runs(state: StateDirectory, layout: Layout) -> None:
     assert rows(layout) == 0 and working.tally.files_deleted > 0
 
 
+def test_quarantine_is_kept_as_long_as_records(state: StateDirectory, layout: Layout) -> None:
+    fill(layout, 1)
+    worker(state, now=START).cycle()
+    sealed_files(layout, ("records",))[0].path.write_bytes(b"rubbish")
+    worker(state, now=START).cycle()
+    assert len(quarantined(layout)) == 1
+    worker(state, Limits(86400, 2**50), now=datetime.now(UTC) + timedelta(days=2)).cycle()
+    assert quarantined(layout) == [] and not any(layout.quarantine.iterdir())
+
+
 def test_it_waits_for_readers_and_goes_on(state: StateDirectory, layout: Layout) -> None:
     fill(layout, 1)
     working = worker(state)

@@ -87,7 +87,7 @@ def metrics() -> str:
     """Every metric of the gateway."""
     from hoplon import _native
 
-    return _rows(_native.metric_table(), {"name": "metric", "kind": "kind", "labels": "labels", "doc": DOC})
+    return _rows(_native.metric_table(), {"name": "metric", "kind": "kind", "labels": "labels", "help": DOC})
 
 
 def _record_columns(kind: str) -> Callable[[], str]:

@@ -28,7 +28,7 @@ from hoplon.storage.records.compact import Compactor, clean_up
 from hoplon.storage.records.layout import Layout, OpenSegment, SealedFile, open_segments, sealed_files, utc_day
 from hoplon.storage.records.lock import RecordsBusyError, changing
 from hoplon.storage.records.quarantine import quarantine, quarantined
-from hoplon.storage.records.retain import Limits, retain
+from hoplon.storage.records.retain import Limits, expire_quarantine, retain
 from hoplon.storage.records.schema import RecordSchema, current_schema
 from hoplon.storage.records.seal import Sealer
 from hoplon.storage.state import StateDirectory, create_state
@@ -151,6 +151,7 @@ class Worker:
 
     def _retain(self) -> None:
         self.tally.files_deleted += len(retain(self._layout, self._limits, self._now()))
+        expire_quarantine(self._layout, self._limits, self._now())
 
     def _put_aside(self, path: Path, reason: str) -> None:
         with changing(self._layout):

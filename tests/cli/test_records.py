@@ -92,7 +92,8 @@ def test_no_rows_are_an_empty_list(state: Path) -> None:
 
 
 def test_a_query_can_be_narrowed_by_time_and_zone(state: Path) -> None:
-    assert answer(state, "SELECT count(*) AS n FROM records", "--since", "11m", "--zone", "default") == [{"n": 100}]
+    since = (START + timedelta(minutes=19)).isoformat()
+    assert answer(state, "SELECT count(*) AS n FROM records", "--since", since, "--zone", "default") == [{"n": 100}]
     assert refused(state, "query", "SELECT 1", "--zone", "other").code == "zone.unknown"
     assert refused(state, "query", "SELECT 1", "--since", "yesterday").code == "usage"
 

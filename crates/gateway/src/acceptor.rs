@@ -14,7 +14,7 @@ use crate::config::Listen;
 use crate::log;
 use crate::server::StartError;
 use crate::tls;
-use crate::worker::{Handle, Open};
+use crate::worker::{Handle, Load};
 
 /// Connections the kernel keeps until they are accepted.
 const BACKLOG: u32 = 4096;
@@ -38,7 +38,7 @@ pub struct Accepted {
     /// Where it came in.
     pub listener: Arc<Listener>,
     /// Its part of the thread's load.
-    pub open: Open,
+    pub load: Load,
 }
 
 /// Opens a client listener, or takes over the supervisor's.

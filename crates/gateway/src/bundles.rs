@@ -21,7 +21,7 @@ use crate::log;
 use crate::shared::Shared;
 
 /// How often `bundles/current` is looked at.
-const INTERVAL: Duration = Duration::from_millis(100);
+const INTERVAL: Duration = Duration::from_millis(20);
 /// A manifest that did not load is tried again this often: its parts may have come, or come back.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// No manifest or part is larger; reading stops there.

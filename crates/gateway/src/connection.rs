@@ -16,6 +16,7 @@ use http::HeaderValue;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
@@ -139,9 +140,29 @@ impl Drop for InFlight {
     }
 }
 
+/// Counts something as open until dropped.
+pub struct OpenGauge(Gauge);
+
+impl OpenGauge {
+    /// One more.
+    pub fn new(gauge: &Gauge) -> OpenGauge {
+        gauge.inc();
+        OpenGauge(gauge.clone())
+    }
+}
+
+impl Drop for OpenGauge {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 /// Serves one connection to its end. Errors of the peer are no errors of ours: the connection just ends.
 pub async fn serve(worker: Rc<Worker>, accepted: Accepted) {
-    let _open = accepted.open;
+    let _load = accepted.load;
+    let metrics = &worker.shared.metrics;
+    let _open = OpenGauge::new(&metrics.connections_open);
+    if accepted.listener.tls.is_some() { &metrics.connections_tls } else { &metrics.connections_plain }.inc();
     let Ok(tcp) = TcpStream::from_std(accepted.stream) else { return };
     let _ = tcp.set_nodelay(true);
     let Some(config) = &accepted.listener.tls else {

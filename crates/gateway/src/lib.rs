@@ -27,15 +27,15 @@ pub mod metrics;
 mod mode;
 mod problem;
 mod proxy;
-mod records;
+pub mod records;
 pub mod server;
 mod services;
 pub mod shared;
 mod shutdown;
 mod status;
 mod stream;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod timer;
 mod tls;
 mod upgrade;

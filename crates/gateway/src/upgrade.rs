@@ -12,6 +12,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::connection::OpenGauge;
 use crate::exchange::Ending;
 use crate::stream::Stream;
 use crate::timer::LazyTimer;
@@ -34,6 +35,7 @@ pub struct Upgrade {
 pub async fn run(mut client: Stream, from_client: Bytes, upgrade: Upgrade, worker: &Rc<Worker>) {
     let Upgrade { mut upstream, first, ending } = upgrade;
     let exchange = ending.exchange().clone();
+    let _open = OpenGauge::new(&worker.shared.metrics.upgrades_open);
     exchange.request_bytes.set(from_client.len() as u64);
     exchange.response_bytes.set(first.len() as u64);
     let mut up = Direction::new(from_client);

@@ -52,7 +52,7 @@ pub struct Worker {
 
 impl Worker {
     fn new(shared: Arc<Shared>) -> Worker {
-        let upstreams = Upstreams::new(shared.health.clone());
+        let upstreams = Upstreams::new(shared.clone());
         let seed = RandomState::new().build_hasher().finish();
         Worker { shared, upstreams, connections: RefCell::default(), is_draining: Cell::new(false), random: Cell::new(seed) }
     }
@@ -129,8 +129,8 @@ impl Handle {
     /// Hands it a connection.
     pub fn give(&self, stream: std::net::TcpStream, peer: SocketAddr, listener: Arc<Listener>) {
         self.load.fetch_add(1, Relaxed);
-        let open = Open(self.load.clone());
-        let _ = self.sockets.send(Accepted { stream, peer, listener, open });
+        let load = Load(self.load.clone());
+        let _ = self.sockets.send(Accepted { stream, peer, listener, load });
     }
 
     /// Waits for the thread's end.
@@ -169,9 +169,9 @@ async fn run(
 }
 
 /// A connection that counts towards a worker's load until dropped.
-pub struct Open(Arc<AtomicUsize>);
+pub struct Load(Arc<AtomicUsize>);
 
-impl Drop for Open {
+impl Drop for Load {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Relaxed);
     }

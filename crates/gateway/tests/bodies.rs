@@ -76,3 +76,74 @@ fn a_body_that_is_blocked_in_a_piece_never_becomes_whole_upstream() {
     assert_eq!(send(gateway.address(), &post(&body)).status, 403);
     assert_eq!(upstream.connections(), 1);
 }
+
+fn json_rule(fail: &str) -> Value {
+    rule("request_body", "hoplon.request.json.invalid", "json.invalid", fail)
+}
+
+/// An upstream that hands every complete body to the test.
+fn collecting() -> (Upstream, mpsc::Receiver<Vec<u8>>) {
+    let (sender, bodies) = mpsc::channel();
+    let upstream = Upstream::start(move |mut peer, _| {
+        while let Some(head) = peer.read_head() {
+            let body = if head.field("transfer-encoding").is_some() {
+                peer.read_chunked().0
+            } else {
+                peer.read_exact(head.content_length())
+            };
+            let _ = sender.send(body);
+            peer.write(OK);
+        }
+    });
+    (upstream, bodies)
+}
+
+#[test]
+fn a_body_that_a_rule_wants_whole_is_held_back_until_it_is_judged() {
+    let (upstream, bodies) = collecting();
+    let gateway = Setup::new(zone(&[upstream.address])).rules(&[json_rule("closed")]).start();
+    assert_eq!(send(gateway.address(), &post("{\"a\": 1}")).status, 200);
+    assert_eq!(bodies.recv().unwrap(), b"{\"a\": 1}");
+    assert_eq!(send(gateway.address(), &post("{\"a\": ")).problem_code(), "blocked");
+    let mut client = Peer::connect(gateway.address());
+    client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for piece in ["[1", ", 2", ", 3]"] {
+        client.write(&format!("{:x}\r\n{piece}\r\n", piece.len()));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(bodies.try_recv().is_err(), "nothing is sent before the verdict");
+    client.write("0\r\n\r\n");
+    assert_eq!(client.response().status, 200);
+    assert_eq!(bodies.recv().unwrap(), b"[1, 2, 3]");
+}
+
+#[test]
+fn a_body_beyond_the_limit_follows_the_rules_fail_mode() {
+    for (fail, status) in [("closed", 413), ("open", 200)] {
+        let (upstream, bodies) = collecting();
+        let mut small = zone(&[upstream.address]);
+        small["inspection_limit_bytes"] = json!(100_000);
+        let gateway = Setup::new(small).rules(&[json_rule(fail)]).start();
+        let body = format!("\"{}\"", "x".repeat(300_000));
+        for request in [post(&body), chunked(&body)] {
+            let response = send(gateway.address(), &request);
+            assert_eq!(response.status, status, "{fail}");
+            if status == 200 {
+                assert_eq!(bodies.recv().unwrap(), body.as_bytes());
+            } else {
+                assert_eq!(response.problem_code(), "body_over_limit");
+            }
+        }
+    }
+}
+
+#[test]
+fn mode_log_lets_pass_what_enforce_blocks() {
+    let upstream = Upstream::fixed(OK);
+    let gateway = Setup::new(zone(&[upstream.address])).rules(&[json_rule("closed")]).start();
+    assert_eq!(send(gateway.address(), &post("{")).status, 403);
+    std::fs::write(gateway.state.path().join("bundles/mode"), "log").unwrap();
+    let shared = gateway.shared();
+    support::until("mode log", || shared.mode.load() == engine::Mode::Log);
+    assert_eq!(send(gateway.address(), &post("{")).status, 200);
+}

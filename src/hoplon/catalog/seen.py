@@ -28,8 +28,7 @@ _MEASURES = f"""
     count(*) AS requests,
     count(*) FILTER ({_SUCCESS}) AS successes,
     approx_count_distinct(session) FILTER ({_SUCCESS}) AS sessions,
-    quantile_cont(duration_us, 0.5) / 1000 AS p50_ms,
-    quantile_cont(duration_us, 0.99) / 1000 AS p99_ms,
+    quantile_cont(duration_us, [0.5, 0.99]) AS quantiles_us,
     count(*) FILTER (status BETWEEN 400 AND 499) AS client_errors,
     count(*) FILTER (status >= 500) AS server_errors,
     count(*) FILTER (action IN ('block', 'refuse')) AS blocked,
@@ -181,7 +180,13 @@ def _measure(
 
 
 def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in ("method", "host", "form")}
+    p50_us, p99_us = row["quantiles_us"] or (None, None)
+    kept = {name: value for name, value in row.items() if name not in ("method", "host", "form", "quantiles_us")}
+    return {**kept, "p50_ms": _milliseconds(p50_us), "p99_ms": _milliseconds(p99_us)}
+
+
+def _milliseconds(micros: float | None) -> float | None:
+    return None if micros is None else micros / 1000
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

@@ -1,6 +1,11 @@
 //! Names of parameters, members, cookies and path segments that announce a secret, whatever the value looks like.
 
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
 use super::detectors::DetectorSet;
+use super::formats::is_uuid;
 
 /// Names longer than this are judged by their beginning.
 const LONGEST: usize = 128;
@@ -8,22 +13,32 @@ const LONGEST: usize = 128;
 /// Which kinds of secret a name announces.
 #[must_use]
 pub fn kinds_of_name(name: &str) -> DetectorSet {
-    let words = split_words(name);
-    if words.rsplit('_').next().is_some_and(is_about_it) {
+    if !name.bytes().any(|b| b.is_ascii_alphabetic() || b > 127) {
         return DetectorSet::NONE;
     }
-    let mut before = "";
+    kinds_of_words(&split_words(name))
+}
+
+fn kinds_of_words(words: &str) -> DetectorSet {
     let mut kinds = DetectorSet::NONE;
-    for word in words.split('_') {
-        kinds = kinds.with(kind_of_word(word)).with(kind_of_pair(before, word));
-        before = word;
+    let (mut before, mut start) = (0, 0);
+    while start < words.len() {
+        let end = words[start..].find('_').map_or(words.len(), |length| start + length);
+        let word = &words[start..end];
+        if end == words.len() && is_about_it(word) {
+            return DetectorSet::NONE;
+        }
+        let pair = if before < start { kind_of(&words[before..end]) } else { DetectorSet::NONE };
+        kinds = kinds.with(kind_of(word)).with(pair).with(kind_of_end(word));
+        before = start;
+        start = end + 1;
     }
-    if kinds.is_empty() { kind_of_end(&words.replace('_', "")) } else { kinds }
+    kinds
 }
 
 /// `newPassword`, `new-password` and `NEW_PASSWORD` all become `new_password`.
 fn split_words(name: &str) -> String {
-    let mut words = String::with_capacity(name.len().min(LONGEST) + 8);
+    let mut words = String::with_capacity(name.len().min(LONGEST) + 16);
     let mut was_lower = false;
     for c in name.chars().take(LONGEST) {
         if !c.is_alphanumeric() {
@@ -37,7 +52,11 @@ fn split_words(name: &str) -> String {
             words.push('_');
         }
         was_lower = c.is_lowercase() || c.is_ascii_digit();
-        words.extend(c.to_lowercase());
+        if c.is_ascii() {
+            words.push(c.to_ascii_lowercase());
+        } else {
+            words.extend(c.to_lowercase());
+        }
     }
     words.truncate(words.trim_end_matches('_').len());
     words
@@ -69,58 +88,62 @@ fn is_about_it(word: &str) -> bool {
     )
 }
 
-fn kind_of_word(word: &str) -> DetectorSet {
-    match word {
-        "password" | "passwords" | "passwd" | "passwort" | "kennwort" | "pwd" | "pass" | "passphrase" | "passcode" | "psw"
-        | "pw" | "mdp" | "senha" | "contrasena" | "contraseña" | "wachtwoord" | "parola" | "haslo" => DetectorSet::PASSWORD_NAME,
-        "otp" | "otps" | "totp" | "hotp" | "pin" | "pincode" | "tan" | "mfa" | "2fa" | "tfa" | "cvv" | "cvv2" | "cvc"
-        | "cvc2" | "csc" | "onetimecode" => DetectorSet::OTP_NAME,
-        "token" | "tokens" | "secret" | "secrets" | "apikey" | "apikeys" | "accesskey" | "secretkey" | "privatekey"
-        | "signingkey" | "authkey" | "credential" | "credentials" | "creds" | "auth" | "authorization" | "authentication"
-        | "authorisation" | "bearer" | "jwt" | "jws" | "jwe" | "session" | "sessions" | "sessionid" | "sessid" | "sid"
-        | "jsessionid" | "phpsessid" | "cookie" | "cookies" | "csrf" | "xsrf" | "signature" | "sig" | "hmac" | "nonce"
-        | "saml" | "samlresponse" | "assertion" | "oauth" | "otac" | "magic" => DetectorSet::SECRET_NAME,
-        "cardnumber" | "cardno" | "ccnumber" | "ccnum" | "pan" | "creditcard" | "iban" | "accountnumber" => {
-            DetectorSet::PAYMENT_NAME
-        }
-        "ssn" | "nationalid" | "passport" | "taxid" | "tin" | "nino" | "dob" | "birthdate" | "birthday" | "dateofbirth" => {
-            DetectorSet::IDENTITY_NAME
-        }
-        "phone" | "telephone" | "tel" | "mobile" | "msisdn" | "fax" => DetectorSet::PHONE_NAME,
-        _ => DetectorSet::NONE,
-    }
-}
+/// Words, and pairs of words joined by `_`, that announce a secret.
+const KINDS: &[(DetectorSet, &str)] = &[
+    (
+        DetectorSet::PASSWORD_NAME,
+        "password passwords passwd passwort kennwort pwd pass passphrase passcode psw pw mdp senha contrasena contraseña \
+         wachtwoord parola haslo",
+    ),
+    (DetectorSet::OTP_NAME, "otp otps totp hotp pin pincode tan mfa 2fa tfa cvv cvv2 cvc cvc2 csc onetimecode"),
+    (
+        DetectorSet::SECRET_NAME,
+        "token tokens secret secrets apikey apikeys accesskey secretkey privatekey signingkey authkey credential credentials \
+         creds auth authorization authentication authorisation bearer jwt jws jwe session sessions sessionid sessid sid \
+         jsessionid phpsessid cookie cookies csrf xsrf signature sig hmac nonce saml samlresponse assertion oauth otac magic",
+    ),
+    (DetectorSet::PAYMENT_NAME, "cardnumber cardno ccnumber ccnum pan creditcard iban accountnumber"),
+    (DetectorSet::IDENTITY_NAME, "ssn nationalid passport taxid tin nino dob birthdate birthday dateofbirth"),
+    (DetectorSet::PHONE_NAME, "phone telephone tel mobile msisdn fax"),
+    (
+        DetectorSet::OTP_NAME,
+        "verification_code verification_codes verify_code verify_codes security_code security_codes auth_code auth_codes \
+         sms_code sms_codes reset_code reset_codes confirm_code confirm_codes confirmation_code confirmation_codes \
+         activation_code activation_codes login_code login_codes access_code access_codes pass_code pass_codes recovery_code \
+         recovery_codes backup_code backup_codes card_code card_codes invite_code invite_codes authentication_code \
+         authentication_codes authorization_code authorization_codes unlock_code unlock_codes one_time two_factor secret_answer \
+         security_answer",
+    ),
+    (
+        DetectorSet::SECRET_NAME,
+        "api_key api_keys access_key access_keys secret_key secret_keys private_key private_keys signing_key signing_keys \
+         encryption_key encryption_keys auth_key auth_keys master_key master_keys session_key session_keys shared_key \
+         shared_keys client_key client_keys account_key account_keys ssh_key ssh_keys pgp_key pgp_keys gpg_key gpg_keys \
+         license_key license_keys licence_key licence_keys storage_key storage_keys recovery_key recovery_keys subscription_key \
+         subscription_keys service_key service_keys deploy_key deploy_keys app_key app_keys application_key application_keys",
+    ),
+    (
+        DetectorSet::PAYMENT_NAME,
+        "card_number card_num card_no cc_number cc_num cc_no creditcard_number creditcard_num creditcard_no credit_card \
+         account_number account_no routing_number routing_no sort_code",
+    ),
+    (
+        DetectorSet::IDENTITY_NAME,
+        "social_security driver_license drivers_license driving_license driver_licence drivers_licence driving_licence \
+         birth_date birth_day of_birth national_id national_number national_no tax_id tax_number tax_no passport_id \
+         passport_number passport_no",
+    ),
+];
 
-fn kind_of_pair(first: &str, second: &str) -> DetectorSet {
-    match (first, second) {
-        (
-            "one" | "verification" | "verify" | "security" | "auth" | "sms" | "reset" | "confirm" | "confirmation" | "activation"
-            | "login" | "access" | "pass" | "recovery" | "backup" | "card" | "invite" | "authentication" | "authorization"
-            | "two" | "unlock",
-            "time" | "code" | "codes" | "factor",
-        )
-        | ("secret" | "security", "answer") => DetectorSet::OTP_NAME,
-        (
-            "api" | "access" | "secret" | "private" | "signing" | "encryption" | "auth" | "master" | "session" | "shared"
-            | "client" | "account" | "ssh" | "pgp" | "gpg" | "license" | "licence" | "storage" | "recovery" | "subscription"
-            | "service" | "deploy" | "app" | "application",
-            "key" | "keys",
-        ) => DetectorSet::SECRET_NAME,
-        ("card" | "cc" | "creditcard", "number" | "num" | "no")
-        | ("credit", "card")
-        | ("account" | "routing", "number" | "no")
-        | ("sort", "code") => DetectorSet::PAYMENT_NAME,
-        ("social", "security")
-        | ("national" | "tax" | "passport", "id" | "number" | "no")
-        | ("driver" | "drivers" | "driving", "license" | "licence")
-        | ("birth", "date" | "day")
-        | ("of", "birth") => DetectorSet::IDENTITY_NAME,
-        _ => DetectorSet::NONE,
-    }
+static KIND_OF: LazyLock<HashMap<&'static str, DetectorSet>> =
+    LazyLock::new(|| KINDS.iter().flat_map(|(kind, words)| words.split_whitespace().map(|word| (word, *kind))).collect());
+
+fn kind_of(words: &str) -> DetectorSet {
+    KIND_OF.get(words).copied().unwrap_or_default()
 }
 
 /// Names written without a break: `userpassword`, `accesstoken`.
-fn kind_of_end(squashed: &str) -> DetectorSet {
+fn kind_of_end(word: &str) -> DetectorSet {
     const ENDS: &[(&str, DetectorSet)] = &[
         ("password", DetectorSet::PASSWORD_NAME),
         ("passwd", DetectorSet::PASSWORD_NAME),
@@ -135,7 +158,10 @@ fn kind_of_end(squashed: &str) -> DetectorSet {
         ("sessionid", DetectorSet::SECRET_NAME),
         ("sessid", DetectorSet::SECRET_NAME),
     ];
-    let plain = squashed.trim_end_matches(|c: char| c.is_ascii_digit());
+    if word.len() < 8 {
+        return DetectorSet::NONE;
+    }
+    let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let end = ENDS.iter().find(|(end, _)| plain.ends_with(end) || plain.strip_suffix('s').is_some_and(|one| one.ends_with(end)));
     end.map_or(DetectorSet::NONE, |(_, kind)| *kind)
 }
@@ -161,6 +187,9 @@ pub(super) enum Announces {
 
 /// What a path's segment announces for those behind it.
 pub(super) fn announced_by_segment(segment: &str) -> Announces {
+    if segment.len() > 64 || !segment.bytes().any(|b| b.is_ascii_alphabetic() || b > 127) || is_uuid(segment) {
+        return Announces::Nothing;
+    }
     let words = split_words(segment);
     let is_all = |word: &str| {
         matches!(
@@ -181,7 +210,7 @@ pub(super) fn announced_by_segment(segment: &str) -> Announces {
                 | "forgot"
         )
     };
-    let kinds = kinds_of_name(segment);
+    let kinds = kinds_of_words(&words);
     if kinds.has_any(DetectorSet::PASSWORD_NAME.with(DetectorSet::OTP_NAME)) || words.split('_').any(is_all) {
         Announces::All
     } else if kinds.has_any(

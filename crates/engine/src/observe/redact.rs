@@ -59,13 +59,13 @@ pub(super) fn announced_behind(before: Announces, segment: &str) -> Announces {
 }
 
 fn redact_segment<'s>(segment: &'s str, announced: Announces, keys: &Keys) -> Cow<'s, str> {
-    if segment.is_empty() || is_plain_word_of_a_path(segment) {
+    if announced != Announces::Nothing && !segment.is_empty() && !is_plain_word_of_a_path(segment) {
+        return Cow::Borrowed("<secret>");
+    }
+    if is_plainly_harmless(segment) {
         return Cow::Borrowed(segment);
     }
     let decoded = decode_percent(segment);
-    if announced != Announces::Nothing {
-        return Cow::Owned("<secret>".to_owned());
-    }
     if segment.contains(';') || segment.contains('=') {
         return Cow::Owned(redact_parameters(segment, keys));
     }
@@ -74,6 +74,13 @@ fn redact_segment<'s>(segment: &'s str, announced: Announces, keys: &Keys) -> Co
         None if segment.len() > SEGMENT_BYTES => Cow::Owned(format!("<long:{}>", keys.value(decoded.as_bytes()).short())),
         None => Cow::Borrowed(segment),
     }
+}
+
+/// Short words and short numbers: most segments, for which nothing has to be searched.
+fn is_plainly_harmless(segment: &str) -> bool {
+    segment.len() < 12 && segment.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
+        || segment.len() < 9 && segment.bytes().all(|b| b.is_ascii_digit())
+        || is_uuid(segment)
 }
 
 /// Parameters of a segment (`;jsessionid=…`, `filter=…`): names stay, values stay when they are plain.

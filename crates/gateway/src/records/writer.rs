@@ -23,12 +23,13 @@ use crate::shared::Shared;
 
 /// The queue is emptied this often: no wake-up is needed from the threads that fill it.
 const DRAIN_INTERVAL: Duration = Duration::from_millis(15);
-/// A batch is written early when it has this many rows.
-const BATCH_ROWS: usize = 8_192;
+/// A batch is written early when it has this many rows: columns are built one after the other, so the rows should fit in a core's
+/// second-level cache.
+const BATCH_ROWS: usize = 2_048;
 /// A batch is also written early at this many Observations.
-const BATCH_OBSERVATIONS: usize = 32_768;
+const BATCH_OBSERVATIONS: usize = 16_384;
 /// While writing fails, this many rows are held for another try; what comes on top is dropped and counted.
-const HELD_ROWS: usize = 2 * BATCH_ROWS;
+const HELD_ROWS: usize = 8 * BATCH_ROWS;
 /// Time between two tries while writing fails.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 /// The alert while writing fails.
@@ -156,10 +157,10 @@ impl<'a> Writer<'a> {
         self.batch.records.push(ended.record);
     }
 
-    /// Whether the batch is to be written now. The interval leaves room for two drains, so that no row waits longer than the
-    /// flush setting.
+    /// Whether the batch is to be written now. An eighth of the interval is left for the drain before, the write itself and a
+    /// busy machine, so that no row waits longer than the flush setting.
     fn is_due(&self, is_full: bool) -> bool {
-        let interval = self.shared.config.records.flush.saturating_sub(2 * DRAIN_INTERVAL);
+        let interval = self.shared.config.records.flush * 7 / 8;
         let is_old = self.since.is_some_and(|since| since.elapsed() >= interval);
         (is_full || is_old) && self.retry_at.is_none_or(|at| Instant::now() >= at)
     }

@@ -25,6 +25,8 @@ pub const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// One upstream.
 pub struct Endpoint {
+    /// As the policy names it, for metrics and logs.
+    pub url: String,
     /// How it is spoken to.
     pub protocol: UpstreamProtocol,
     /// `http` or `https`, for HTTP/2's `:scheme`.
@@ -68,6 +70,7 @@ impl Endpoint {
     pub fn new(upstream: &Upstream, health: Arc<Health>) -> Endpoint {
         let is_tls = matches!(upstream.scheme, Scheme::Https);
         Endpoint {
+            url: upstream.url.clone(),
             protocol: upstream.protocol,
             scheme: if is_tls { uri::Scheme::HTTPS } else { uri::Scheme::HTTP },
             health,

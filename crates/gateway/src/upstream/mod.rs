@@ -21,10 +21,11 @@ use hyper::body::Incoming;
 
 use crate::body::{RequestBody, Source};
 use crate::exchange::Exchange;
+use crate::log;
 use crate::problem::Cause;
+use crate::shared::Shared;
 use endpoint::Endpoint;
 use h1::{H1Connection, SendError};
-use health::UpstreamHealth;
 
 /// Times one transaction is sent again because a pooled connection turned out to be closed. The last time a new
 /// connection is opened.
@@ -32,7 +33,7 @@ const MAX_STALE_RETRIES: u32 = 2;
 
 /// All upstreams this thread knows, over bundle changes: an upstream that stays keeps its connections.
 pub struct Upstreams {
-    health: Arc<UpstreamHealth>,
+    shared: Arc<Shared>,
     endpoints: RefCell<HashMap<String, Weak<Endpoint>>>,
     current: RefCell<Option<Current>>,
 }
@@ -42,8 +43,8 @@ type Current = (Arc<Bundle>, Vec<Rc<Group>>);
 
 impl Upstreams {
     /// None yet; they come with the first bundle.
-    pub fn new(health: Arc<UpstreamHealth>) -> Upstreams {
-        Upstreams { health, endpoints: RefCell::default(), current: RefCell::default() }
+    pub fn new(shared: Arc<Shared>) -> Upstreams {
+        Upstreams { shared, endpoints: RefCell::default(), current: RefCell::default() }
     }
 
     /// The upstreams of a zone of `bundle`.
@@ -63,7 +64,7 @@ impl Upstreams {
 
     fn build(&self, zone: &Zone) -> Group {
         let endpoints = zone.upstreams.iter().map(|upstream| self.endpoint(upstream)).collect();
-        Group { endpoints, next: Cell::new(0), health: self.health.clone(), connect_timeout: zone.timeouts.connect }
+        Group { endpoints, next: Cell::new(0), shared: self.shared.clone(), connect_timeout: zone.timeouts.connect }
     }
 
     fn endpoint(&self, upstream: &engine::Upstream) -> Rc<Endpoint> {
@@ -72,7 +73,7 @@ impl Upstreams {
         if let Some(known) = endpoints.get(&key).and_then(Weak::upgrade) {
             return known;
         }
-        let endpoint = Rc::new(Endpoint::new(upstream, self.health.of(&key)));
+        let endpoint = Rc::new(Endpoint::new(upstream, self.shared.health.of(&key)));
         endpoints.insert(key, Rc::downgrade(&endpoint));
         endpoint
     }
@@ -90,7 +91,7 @@ impl Upstreams {
 pub struct Group {
     endpoints: Vec<Rc<Endpoint>>,
     next: Cell<usize>,
-    health: Arc<UpstreamHealth>,
+    shared: Arc<Shared>,
     connect_timeout: Duration,
 }
 
@@ -116,7 +117,7 @@ impl Group {
         if count == 1 {
             return 0;
         }
-        let now = self.health.now_millis();
+        let now = self.shared.health.now_millis();
         let healthy = (0..count).map(|i| (start + i) % count).find(|i| !self.endpoints[*i].health.is_ejected(now));
         healthy.unwrap_or(start % count)
     }
@@ -143,7 +144,7 @@ impl Group {
                     request = *again;
                 }
                 Err(Attempt::NotConnected(again, cause)) => {
-                    endpoint.health.failed(self.health.now_millis());
+                    self.failed(endpoint, cause);
                     connects_left -= 1;
                     if connects_left == 0 {
                         return Err(cause);
@@ -158,7 +159,11 @@ impl Group {
 
     fn failed(&self, endpoint: &Endpoint, cause: Cause) -> Cause {
         if !matches!(cause, Cause::ClientSlow | Cause::ClientBroken | Cause::Blocked) {
-            endpoint.health.failed(self.health.now_millis());
+            let ejected = endpoint.health.failed(self.shared.health.now_millis());
+            if ejected && self.endpoints.len() > 1 {
+                self.shared.metrics.upstream_ejections.increment([endpoint.url.clone().into()]);
+                log::warn("upstream.ejected", &format!("{} failed ({}) and is left out for a while", endpoint.url, cause.row().code));
+            }
         }
         cause
     }

@@ -30,7 +30,7 @@ def quarantine(
     layout.quarantine.mkdir(parents=True, exist_ok=True)
     place = _free_place(layout.quarantine, "_".join(damaged.relative_to(layout.root).parts[1:]))
     note = {"reason": reason, "time": datetime.now(UTC).isoformat(timespec="seconds"), "was": str(damaged)}
-    place.with_name(place.name + _NOTE).write_text(json.dumps(note) + "\n")
+    note_of(place).write_text(json.dumps(note) + "\n")
     rename(damaged, place)
     return place
 
@@ -44,6 +44,11 @@ def quarantined(layout: Layout) -> list[Quarantined]:
         for note in sorted(layout.quarantine.glob("*" + _NOTE))
         if note.with_name(note.name.removesuffix(_NOTE)).exists()
     ]
+
+
+def note_of(place: Path) -> Path:
+    """Where the reason of something in quarantine is written."""
+    return place.with_name(place.name + _NOTE)
 
 
 def _read_note(note: Path) -> Quarantined:

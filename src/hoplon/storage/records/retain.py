@@ -3,13 +3,16 @@
 The gateway enforces the same limits by itself (a dead worker must not fill the disk), under the same lock.
 """
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 
 from hoplon.storage.records.layout import Layout, SealedFile, open_segments, sealed_files, utc_day
 from hoplon.storage.records.lock import changing
+from hoplon.storage.records.quarantine import note_of, quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,16 @@ def retain(layout: Layout, limits: Limits, now: datetime, lock_timeout_seconds: 
         for file in gone:
             file.path.unlink(missing_ok=True)
         _remove_empty_directories(gone)
+    return gone
+
+
+def expire_quarantine(layout: Layout, limits: Limits, now: datetime) -> list[Path]:
+    """Delete what has lain in quarantine longer than records are kept; gives what was deleted."""
+    oldest = (now - timedelta(seconds=limits.seconds)).timestamp()
+    gone = [item.path for item in quarantined(layout) if note_of(item.path).stat().st_mtime < oldest]
+    for path in gone:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        note_of(path).unlink(missing_ok=True)
     return gone
 
 

@@ -87,10 +87,9 @@ class Sealer:
 
     def _commit(self, segment: OpenSegment, planned: list[tuple[Path, Path]], damage: str) -> None:
         self.layout.trash.mkdir(parents=True, exist_ok=True)
-        for _, final in planned:
-            final.parent.mkdir(parents=True, exist_ok=True)
         with changing(self.layout, self.lock_timeout_seconds):
             for written, final in planned:
+                final.parent.mkdir(parents=True, exist_ok=True)  # here: retention removes empty ones
                 self.rename(written, final)
             for directory in {final.parent for _, final in planned}:
                 sync_directory(directory)
