@@ -28,13 +28,19 @@ def free_port() -> int:
         return port
 
 
+def environment_of(command: Command) -> dict[str, str]:
+    """The usual environment without settings of Hoplon, and what the command needs."""
+    usual = {name: value for name, value in os.environ.items() if not name.startswith("HOPLON_")}
+    return usual | dict(command.environment)
+
+
 @asynccontextmanager
 async def running(command: Command, ready_url: str, log: Path) -> AsyncIterator[None]:
     """The command runs inside the block; it and all of its children are gone afterwards."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *command.arguments,
-            env=os.environ | command.environment,
+            env=environment_of(command),
             cwd=command.folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -84,7 +90,7 @@ async def run_client(command: Command) -> tuple[int, list[str]]:
     """Exit code and the lines of both outputs."""
     process = await asyncio.create_subprocess_exec(
         *command.arguments,
-        env=os.environ | command.environment,
+        env=environment_of(command),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -39,7 +39,7 @@ class Part:
         self.name = name
         self.log = log
         self._command = command
-        self._environment = os.environ | (environment or {})
+        self._environment = own_environment() | (environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -127,6 +127,11 @@ def answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without settings of Hoplon: the demo brings its own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HOPLON_")}
 
 
 def _has_modules(*names: str) -> bool:
