@@ -15,6 +15,7 @@ use super::format::{
 use super::load::{Errors, parse};
 use super::zone::{Timeouts, Upstream, Zone};
 use crate::host::{HostPattern, parse_authority};
+use crate::observe::PathPlan;
 use crate::operations::template::PathTemplate;
 use crate::operations::{Operation, Operations};
 use crate::rules::{Rule, Rules};
@@ -231,7 +232,8 @@ fn operation(path: &str, entry: OperationEntry, errors: &mut Errors) -> Option<(
     let host = HostPattern::parse(&entry.host).map_err(|message| errors.add(format_args!("{path}.host"), message));
     let template = PathTemplate::parse(&entry.path).map_err(|message| errors.add(format_args!("{path}.path"), message));
     let (host, template) = (host.ok()?, template.ok()?);
-    let operation = Operation { id: entry.id.into(), method: entry.method.into(), host, path: entry.path.into() };
+    let plan = PathPlan::of(&entry.path);
+    let operation = Operation { id: entry.id.into(), method: entry.method.into(), host, path: entry.path.into(), plan };
     (errors.count() == before).then_some((operation, template))
 }
 

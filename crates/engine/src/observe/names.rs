@@ -185,6 +185,13 @@ pub(super) enum Announces {
     All,
 }
 
+impl Announces {
+    /// What holds behind a segment that announces `own`, when `self` held for it.
+    pub(super) fn and_then(self, own: Self) -> Self {
+        if self == Self::All { Self::All } else { own }
+    }
+}
+
 /// What a path's segment announces for those behind it.
 pub(super) fn announced_by_segment(segment: &str) -> Announces {
     if segment.len() > 64 || !segment.bytes().any(|b| b.is_ascii_alphabetic() || b > 127) || is_uuid(segment) {

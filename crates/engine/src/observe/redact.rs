@@ -16,25 +16,35 @@ pub const SEGMENT_BYTES: usize = 96;
 /// Longest name of a parameter, header, cookie or member that is kept as it is.
 pub const NAME_BYTES: usize = 64;
 
-/// The path as a record may hold it. `normalised` is the path as the engine matched it, `template` the path of the operation that
-/// matched: its literal segments stay whatever they look like. Numbers and UUIDs stay, unless a segment before them announced a secret.
+/// An operation's path template as redaction needs it: its literal segments, and what each announces. Made once per bundle.
+#[derive(Clone, Debug, Default)]
+pub struct PathPlan(Vec<Option<(Box<str>, Announces)>>);
+
+impl PathPlan {
+    /// From a template: `/users/{id}`.
+    #[must_use]
+    pub fn of(template: &str) -> Self {
+        let literal = |segment: &str| (!segment.starts_with('{')).then(|| (segment.into(), announced_by(segment)));
+        Self(template.split('/').map(literal).collect())
+    }
+
+    /// What the literal at this position announces, when `segment` is that literal.
+    fn literal(&self, position: usize, segment: &str) -> Option<Announces> {
+        let (literal, announces) = self.0.get(position)?.as_ref()?;
+        (**literal == *segment).then_some(*announces)
+    }
+}
+
+/// The path as a record may hold it. `normalised` is the path as the engine matched it, `plan` that of the operation that matched: its
+/// literal segments stay whatever they look like. Numbers and UUIDs stay, unless a segment before them announced a secret.
 #[must_use]
-pub fn redact_path(normalised: &str, template: Option<&str>, keys: &Keys) -> Box<str> {
-    let mut literals = template.unwrap_or_default().split('/');
+pub fn redact_path(normalised: &str, plan: Option<&PathPlan>, keys: &Keys) -> Box<str> {
     let mut announced = Announces::Nothing;
-    // Segments in front that were not asked yet what they announce: only what is no literal wants to know.
-    let mut unasked = 0;
-    let mut start = 0;
-    let mut out = String::with_capacity(normalised.len().min(PATH_BYTES) + 16);
-    for segment in normalised.split('/') {
-        let kept = if literals.next() == Some(segment) || segment.is_empty() {
-            Cow::Borrowed(segment)
-        } else {
-            let in_front = normalised[unasked..start].trim_end_matches('/');
-            announced = in_front.split('/').fold(announced, announced_behind);
-            unasked = start;
-            redact_segment(segment, announced, keys)
-        };
+    let mut out = String::with_capacity(normalised.len().min(PATH_BYTES));
+    let mut segments = normalised.split('/').enumerate().peekable();
+    while let Some((position, segment)) = segments.next() {
+        let literal = plan.and_then(|plan| plan.literal(position, segment));
+        let kept = if literal.is_some() { Cow::Borrowed(segment) } else { redact_segment(segment, announced, keys) };
         if out.len() + kept.len() + 1 > PATH_BYTES - "/<more>".len() {
             out.push_str("/<more>");
             break;
@@ -43,19 +53,25 @@ pub fn redact_path(normalised: &str, template: Option<&str>, keys: &Keys) -> Box
             out.push('/');
         }
         out.push_str(&kept);
-        start += segment.len() + 1;
+        if segments.peek().is_some() {
+            announced = announced.and_then(literal.unwrap_or_else(|| announced_by(segment)));
+        }
     }
     out.into()
 }
 
 /// What is announced for the segment behind `segment`.
 pub(super) fn announced_behind(before: Announces, segment: &str) -> Announces {
-    let decoded = decode_percent(segment);
-    let own = decoded.split(';').next().filter(|name| !name.contains('=')).map_or(Announces::Nothing, announced_by_segment);
-    match (before, own) {
-        (Announces::All, _) | (_, Announces::All) => Announces::All,
-        (_, own) => own,
+    before.and_then(announced_by(segment))
+}
+
+/// What a segment as it stands in a path announces. Without a letter it announces nothing.
+fn announced_by(segment: &str) -> Announces {
+    if !segment.bytes().any(|byte| byte.is_ascii_alphabetic() || byte == b'%') {
+        return Announces::Nothing;
     }
+    let decoded = decode_percent(segment);
+    decoded.split(';').next().filter(|name| !name.contains('=')).map_or(Announces::Nothing, announced_by_segment)
 }
 
 fn redact_segment<'s>(segment: &'s str, announced: Announces, keys: &Keys) -> Cow<'s, str> {
@@ -326,7 +342,7 @@ mod tests {
     #[test]
     fn literals_of_the_operation_stay_and_its_variables_do_not() {
         let keys = Keys::derive(&[1; 32]);
-        let redact = |text, template| redact_path(text, Some(template), &keys);
+        let redact = |text, template| redact_path(text, Some(&PathPlan::of(template)), &keys);
         assert_eq!(&*redact("/verify/email", "/verify/email"), "/verify/email");
         assert_eq!(&*redact("/verify/mailbox/now", "/verify/mailbox/now"), "/verify/mailbox/now");
         assert_eq!(&*redact("/verify/482913", "/verify/{var1}"), "/verify/<secret>");

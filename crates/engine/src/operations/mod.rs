@@ -12,17 +12,20 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::host::{HostPattern, host_labels};
+use crate::observe::PathPlan;
 use template::{MAX_SEGMENTS, PathTemplate};
 use trie::{Node, Trie};
 
 /// Method + host + path template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Operation {
     pub id: Arc<str>,
     pub method: Arc<str>,
     pub host: HostPattern,
     /// As saved: `/users/{var1}`.
     pub path: Arc<str>,
+    /// The path as records need it.
+    pub(crate) plan: PathPlan,
 }
 
 /// All operations of a zone, compiled.

@@ -43,7 +43,7 @@ impl Transaction {
             http_version: seen.version.as_str(),
             host: redact_host(&seen.host).as_ref().into(),
             host_known: seen.host_known,
-            path: redact_path(seen.path(), seen.operation().map(|operation| &*operation.path), &self.keys),
+            path: redact_path(seen.path(), seen.operation().map(|operation| &operation.plan), &self.keys),
             path_anomalies: seen.anomalies.names().collect::<Vec<_>>().join(","),
             operation_id: seen.operation().map(|operation| operation.id.clone()),
             operation_path: seen.operation().map(|operation| operation.path.clone()),
