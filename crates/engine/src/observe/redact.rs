@@ -49,7 +49,7 @@ pub fn redact_path(normalised: &str, plan: Option<&PathPlan>, keys: &Keys) -> Bo
             out.push_str("/<more>");
             break;
         }
-        if start > 0 {
+        if position > 0 {
             out.push('/');
         }
         out.push_str(&kept);
