@@ -62,7 +62,9 @@ impl Lock {
                 file.set_len(0).and_then(|()| file.write_all(content.as_bytes())).map_err(LockFailure::Io)?;
                 Ok(Lock { _file: file })
             }
-            Err(TryLockError::WouldBlock) => Err(LockFailure::Held(fs::read_to_string(path).unwrap_or_default().trim().to_owned())),
+            Err(TryLockError::WouldBlock) => {
+                Err(LockFailure::Held(fs::read_to_string(path).unwrap_or_default().trim().to_owned()))
+            }
             Err(TryLockError::Error(error)) => Err(LockFailure::Io(error)),
         }
     }

@@ -25,7 +25,11 @@ pub fn load(path: &Path) -> Result<Keys, String> {
 fn read(path: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let bytes = fs::read(path)?;
     let length = bytes.len();
-    bytes.try_into().map_err(|_| io::Error::other(format!("the key has {length} bytes, not {KEY_BYTES}; restore it from a backup, or remove it to begin anew")))
+    bytes.try_into().map_err(|_| {
+        io::Error::other(format!(
+            "the key has {length} bytes, not {KEY_BYTES}; restore it from a backup, or remove it to begin anew"
+        ))
+    })
 }
 
 /// Writes a fresh key beside and links it into place, so that two starters agree on one whole key.

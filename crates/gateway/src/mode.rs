@@ -104,7 +104,9 @@ fn read(path: &Path) -> Result<Mode, String> {
         Err(error) => return Err(format!("{}: {error}; the mode stays as it is", path.display())),
     }
     let word = word.trim();
-    Mode::parse(word).ok_or_else(|| format!("{}: `{}` is not a mode (enforce, log or off); the mode stays as it is", path.display(), word.escape_default()))
+    Mode::parse(word).ok_or_else(|| {
+        format!("{}: `{}` is not a mode (enforce, log or off); the mode stays as it is", path.display(), word.escape_default())
+    })
 }
 
 #[cfg(test)]

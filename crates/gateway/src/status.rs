@@ -89,8 +89,10 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         let response = answer(&shared, request.method(), request.uri().path());
         async move { Ok::<_, Infallible>(response) }
     });
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
     let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
 }
 

@@ -20,6 +20,12 @@ pub struct TempDir(PathBuf);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
+impl Default for TempDir {
+    fn default() -> Self {
+        TempDir::new()
+    }
+}
+
 impl TempDir {
     /// A new one below the system's directory for temporary files.
     pub fn new() -> TempDir {

@@ -77,16 +77,10 @@ pub const REQUESTS: MetricDef = counter(
     &["zone", "action", "status"],
     "Transactions that ended, by zone id (empty: refused before a zone was known), verdict and class of the status the client got (none: it got nothing)",
 );
-pub const REQUEST_DURATION: MetricDef = histogram(
-    "request_duration_seconds",
-    &["zone"],
-    "From the request's head to the last byte of the response",
-);
-pub const UPSTREAM_DURATION: MetricDef = histogram(
-    "upstream_duration_seconds",
-    &["zone"],
-    "From the choice of an upstream to the head of its response",
-);
+pub const REQUEST_DURATION: MetricDef =
+    histogram("request_duration_seconds", &["zone"], "From the request's head to the last byte of the response");
+pub const UPSTREAM_DURATION: MetricDef =
+    histogram("upstream_duration_seconds", &["zone"], "From the choice of an upstream to the head of its response");
 pub const ENGINE_DURATION: MetricDef =
     histogram("engine_duration_seconds", &["zone"], "Time inside the engine per transaction, all phases together");
 pub const REQUEST_BODY_BYTES: MetricDef = counter("request_body_bytes", &["zone"], "Bytes of request bodies received");
@@ -100,17 +94,22 @@ pub const CHECK_FAILURES: MetricDef = counter(
     &["check", "mode"],
     "A check itself failed or lacked its state, and its fail mode (open or closed) decided instead",
 );
-pub const UPSTREAM_ERRORS: MetricDef =
-    counter("upstream_errors", &["zone", "error"], "Transactions that failed between gateway and upstream or client, by error code");
+pub const UPSTREAM_ERRORS: MetricDef = counter(
+    "upstream_errors",
+    &["zone", "error"],
+    "Transactions that failed between gateway and upstream or client, by error code",
+);
 pub const UPSTREAM_EJECTIONS: MetricDef =
     counter("upstream_ejections", &["upstream"], "Times an upstream was left out after failures in a row");
 pub const UPSTREAMS_EJECTED: MetricDef = gauge("upstreams_ejected", &[], "Upstreams left out at this moment");
 pub const PANICS: MetricDef = counter("panics", &["place"], "Panics caught, by the part that panicked");
-pub const CONNECTIONS: MetricDef = counter("connections", &["transport"], "Client connections accepted (transport: plain or tls)");
+pub const CONNECTIONS: MetricDef =
+    counter("connections", &["transport"], "Client connections accepted (transport: plain or tls)");
 pub const CONNECTIONS_OPEN: MetricDef = gauge("connections_open", &[], "Client connections open at this moment");
 pub const CONNECTION_ERRORS: MetricDef =
     counter("connection_errors", &["error"], "Client connections that ended with an error, by kind");
-pub const UPGRADES_OPEN: MetricDef = gauge("upgrades_open", &[], "Upgraded connections (WebSocket and others) open at this moment");
+pub const UPGRADES_OPEN: MetricDef =
+    gauge("upgrades_open", &[], "Upgraded connections (WebSocket and others) open at this moment");
 pub const RECORDS_WRITTEN: MetricDef = counter("records_written", &["table"], "Rows written to the open segment, by table");
 pub const RECORDS_DROPPED: MetricDef = counter(
     "records_dropped",

@@ -162,8 +162,7 @@ impl ZoneTable {
     /// Makes sure that these zones have counters. Others are kept, up to a bound: their last transactions may still run.
     pub fn serve<'a>(&self, ids: impl Iterator<Item = &'a str>) {
         let old = self.zones.load();
-        let mut zones: HashMap<_, _> =
-            if old.len() > MAX_ZONES_KEPT { HashMap::new() } else { old.as_ref().clone() };
+        let mut zones: HashMap<_, _> = if old.len() > MAX_ZONES_KEPT { HashMap::new() } else { old.as_ref().clone() };
         for id in ids {
             let zone = old.get(id).cloned();
             zones.entry(id.to_owned()).or_insert_with(|| zone.unwrap_or_else(|| Arc::new(ZoneMetrics::new(id, self.threads))));
@@ -210,7 +209,11 @@ impl Collector for ZoneTable {
     }
 }
 
-fn describe<'s>(encoder: &'s mut DescriptorEncoder, def: &'s MetricDef, kind: MetricType) -> Result<MetricEncoder<'s>, fmt::Error> {
+fn describe<'s>(
+    encoder: &'s mut DescriptorEncoder,
+    def: &'s MetricDef,
+    kind: MetricType,
+) -> Result<MetricEncoder<'s>, fmt::Error> {
     encoder.encode_descriptor(def.name, &format!("{}.", def.help), None, kind)
 }
 
@@ -257,9 +260,8 @@ fn encode_histograms<const N: usize>(
     for zone in zones {
         let labels = [("zone", zone.zone.as_str())];
         let sum = zone.sum(|s| &of(s).sum) as f64 / units_per_second;
-        let mut buckets: Vec<(f64, u64)> = (0..N)
-            .map(|i| (f64::from(bounds[i]) / units_per_second, zone.sum(|s| &of(s).buckets[i])))
-            .collect();
+        let mut buckets: Vec<(f64, u64)> =
+            (0..N).map(|i| (f64::from(bounds[i]) / units_per_second, zone.sum(|s| &of(s).buckets[i]))).collect();
         buckets.push((f64::INFINITY, zone.sum(|s| &of(s).over)));
         let count = buckets.iter().map(|(_, n)| n).sum();
         metric.encode_family(&labels)?.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;

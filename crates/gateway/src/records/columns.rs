@@ -12,7 +12,8 @@ use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, Timestamp
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use engine::hash::Hash64;
 use engine::record::{
-    FieldDef, FieldType, OBSERVATION_FIELDS, Observation, RECORD_FIELDS, SCHEMA_VERSION, TrafficRecord, VIOLATION_FIELDS, Violation,
+    FieldDef, FieldType, OBSERVATION_FIELDS, Observation, RECORD_FIELDS, SCHEMA_VERSION, TrafficRecord, VIOLATION_FIELDS,
+    Violation,
 };
 use engine::transaction::{RequestId, RequestIdText};
 

@@ -46,10 +46,11 @@ impl Segment {
     }
 
     fn create_in(hidden: &Path, path: &Path) -> io::Result<Segment> {
-        let owner = Lock::try_take(&hidden.join(OWNER_LOCK), &std::process::id().to_string()).map_err(|failure| match failure {
-            LockFailure::Held(by) => io::Error::other(format!("{} is held by process {by}", hidden.display())),
-            LockFailure::Io(error) => error,
-        })?;
+        let owner =
+            Lock::try_take(&hidden.join(OWNER_LOCK), &std::process::id().to_string()).map_err(|failure| match failure {
+                LockFailure::Held(by) => io::Error::other(format!("{} is held by process {by}", hidden.display())),
+                LockFailure::Io(error) => error,
+            })?;
         let [records, violations, observations] = Table::ALL.map(|table| Stream::create(hidden, table));
         let tables = [records?, violations?, observations?];
         fs::rename(hidden, path)?;

@@ -17,7 +17,8 @@ use crate::testing::{TempDir, ended, eventually, shared};
 /// Segments below `state`, oldest first.
 fn segments(state: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(state.join("records/open")).map_or_else(|_| vec![], |e| e.flatten().map(|e| e.path()).collect());
-    let mut visible: Vec<_> = entries.into_iter().filter(|p: &PathBuf| !p.file_name().unwrap().to_string_lossy().starts_with('.')).collect();
+    let mut visible: Vec<_> =
+        entries.into_iter().filter(|p: &PathBuf| !p.file_name().unwrap().to_string_lossy().starts_with('.')).collect();
     visible.sort();
     visible
 }
@@ -90,7 +91,9 @@ fn segments_rotate_by_size_and_by_time_and_are_whole() {
     let shared = shared(dir.path(), r#""rotate_bytes": 100000, "rotate_seconds": 0.3, "flush_seconds": 0.05"#);
     let writer = records::start(shared.clone()).unwrap();
     (0..10_000).for_each(|n| shared.records.offer(Box::new(ended(n))));
-    eventually("the size rotates", || shared.metrics.records_written.get() == 10_000 && shared.metrics.records_segments.get() >= 1);
+    eventually("the size rotates", || {
+        shared.metrics.records_written.get() == 10_000 && shared.metrics.records_segments.get() >= 1
+    });
     shared.records.offer(Box::new(ended(10_000)));
     eventually("the row is written", || shared.metrics.records_written.get() == 10_001);
     let newest = segments(dir.path()).pop().unwrap();

@@ -162,7 +162,10 @@ impl Group {
             let ejected = endpoint.health.failed(self.shared.health.now_millis());
             if ejected && self.endpoints.len() > 1 {
                 self.shared.metrics.upstream_ejections.increment([endpoint.url.clone().into()]);
-                log::warn("upstream.ejected", &format!("{} failed ({}) and is left out for a while", endpoint.url, cause.row().code));
+                log::warn(
+                    "upstream.ejected",
+                    &format!("{} failed ({}) and is left out for a while", endpoint.url, cause.row().code),
+                );
             }
         }
         cause
