@@ -75,7 +75,7 @@ lint: lint-python lint-rust ## Style, types, layers
 
 .PHONY: lint-python
 lint-python: $(STAMPS)/python
-	$(call say,ruff, mypy, import-linter)
+	$(call say,ruff · mypy · import-linter)
 	@ruff check --quiet $(wildcard $(PYTHON_SOURCES))
 	@ruff format --quiet --check $(wildcard $(PYTHON_SOURCES)) || { ruff format --check $(wildcard $(PYTHON_SOURCES)); exit 1; }
 	@mypy
@@ -83,7 +83,7 @@ lint-python: $(STAMPS)/python
 
 .PHONY: lint-rust
 lint-rust: $(STAMPS)/python
-	$(call say,rustfmt, clippy)
+	$(call say,rustfmt · clippy)
 	@cargo fmt --all --check
 	@cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
 
@@ -122,7 +122,7 @@ docs: $(STAMPS)/python ## Build the documentation into docs/_build
 
 .PHONY: bench
 bench: build $(STAMPS)/bench ## Hoplon beside nginx, HAProxy and Envoy, in one run
-	@python -m bench $(BENCH)
+	@PYTHONPATH=tests python -m bench $(BENCH)
 
 $(STAMPS)/bench: tools/setup.sh requirements/bench.txt
 	@tools/setup.sh bench

@@ -1,8 +1,9 @@
 """SQL over stored records: 10 M of them through the real writer and sealer, then the questions an operator asks.
 
-`python -m bench.records_query [--rows 10000000] [--folder DIR] [--json]`. Beside it, in the same run and with the same
-question, a twentieth of the same records as JSON lines (DuckDB) and in SQLite (which has no quantiles, so its question
-is an easier one); their times are given as measured, and times twenty. DIR is used again when it holds that many.
+`python -m bench.records_query [--rows 10000000] [--folder DIR] [--json]`, with `PYTHONPATH=tests`. Beside it, in the
+same run and with the same question, a twentieth of the same records as JSON lines (DuckDB) and in SQLite (which has no
+quantiles, so its question is an easier one); their times are given as measured, and times twenty. DIR is used again
+when it holds that many.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from hoplon.storage.records.layout import open_segments, sealed_files
 from hoplon.storage.records.query import run_query
 from hoplon.storage.records.schema import current_schema
 from hoplon.storage.records.seal import Sealer
-from tests.support.records import ZONE, Traffic, generate, segment_name, write_segment
+from support.records import ZONE, Traffic, generate, segment_name, write_segment
 
 SEGMENT_ROWS = 250_000
 DAYS = 4
