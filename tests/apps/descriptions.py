@@ -74,8 +74,9 @@ def operations_of(document: Mapping[str, Any], prefix: str = "") -> list[Operati
     ]
 
 
-def _specific_first(operation: Operation) -> tuple[tuple[bool, str], ...]:
-    return tuple(("{" in segment, segment) for segment in operation.template.split("/"))
+def _specific_first(operation: Operation) -> tuple[int, list[tuple[bool, str]]]:
+    segments = operation.template.split("/")
+    return -len(segments), [("{" in segment, segment) for segment in segments]
 
 
 def _pattern(template: str, spanning: frozenset[str]) -> re.Pattern[str]:

@@ -32,7 +32,8 @@ class Gateway:
         while True:
             records = self._ask("records", "query", RECORDS, "--json")
             if len(records) >= requests or time.monotonic() > deadline:
-                return Written(tuple(records), tuple(self._ask("operations", "--seen", "--json")))
+                [zone] = self._ask("operations", "--seen", "--json")
+                return Written(tuple(records), tuple(zone["operations"]))
             time.sleep(0.5)
 
     def _ask(self, *arguments: str) -> Any:

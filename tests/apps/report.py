@@ -43,6 +43,7 @@ class Report:
     upgrades: int
     described: int
     exercised: int
+    succeeded: int
     undescribed: dict[str, str]
     fits: dict[str, int] = field(default_factory=dict)
     narrower: tuple[str, ...] = ()
@@ -67,6 +68,7 @@ def judge(application: Application, direct: Outcome, through: Outcome) -> Report
         upgrades=sum(exchange.status == 101 for exchange in through.run.exchanges),
         described=len(through.description.described),
         exercised=len(exercised & through.description.described),
+        succeeded=len(_exercised(through, ERRORS) & through.description.described),
         undescribed={f"{o.method} {o.template}": why for o, why in application.undescribed.items() if o in exercised},
         fits=dict(fits),
         narrower=tuple(narrower),
@@ -78,8 +80,9 @@ def as_text(report: Report) -> str:
     """The report as lines for a person."""
     lines = [
         f"{report.application}: {report.requests} requests, {report.upgrades} upgraded connections",
-        f"  {report.described} operations described, {report.exercised} of them exercised by its own client",
-        *(f"  exercised, but not described: {operation} ({why})" for operation, why in report.undescribed.items()),
+        f"  {report.described} operations described, {report.exercised} of them called by its own client,"
+        f" {report.succeeded} with success",
+        *(f"  called, but not described: {operation} ({why})" for operation, why in report.undescribed.items()),
         *(f"  seen by Hoplon: {count} {kind}" for kind, count in sorted(report.fits.items())),
         *(f"    narrower than described: {operation}" for operation in report.narrower),
         *(f"  DIFFERS  {problem}" for problem in report.problems),

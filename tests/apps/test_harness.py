@@ -43,7 +43,9 @@ def test_a_request_belongs_to_the_most_literal_operation(method: str, target: st
 
 
 def test_a_spanning_variable_holds_slashes() -> None:
-    files = Description([Operation("GET", "/files/{path}")], spanning=frozenset({"path"}))
+    templates = ("/files/{path}", "/files/{path}/versions")
+    files = Description([Operation("GET", each) for each in templates], spanning=frozenset({"path"}))
+    assert files.operation_of("GET", "/files/a/b.txt/versions") == Operation("GET", "/files/{path}/versions")
     assert files.operation_of("GET", "/files/a/b.txt")
     assert files.operation_of("GET", "/files/")
 
