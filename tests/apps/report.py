@@ -80,8 +80,10 @@ def as_text(report: Report) -> str:
     """The report as lines for a person."""
     lines = [
         f"{report.application}: {report.requests} requests, {report.upgrades} upgraded connections",
-        f"  {report.described} operations described, {report.exercised} of them called by its own client,"
-        f" {report.succeeded} with success",
+        (
+            f"  {report.described} operations described, {report.exercised} of them called by its own client,"
+            f" {report.succeeded} with success"
+        ),
         *(f"  called, but not described: {operation} ({why})" for operation, why in report.undescribed.items()),
         *(f"  seen by Hoplon: {count} {kind}" for kind, count in sorted(report.fits.items())),
         *(f"    narrower than described: {operation}" for operation in report.narrower),
