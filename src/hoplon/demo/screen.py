@@ -38,7 +38,7 @@ class Screen:
 
     def command(self, text: str, comment: str = "") -> None:
         """A command that the reader can type."""
-        self._console.print(Text("   $ ", style="dim") + Text(text, style="bold") + Text(comment and f"   # {comment}"))
+        self._console.print(Text.assemble(("   $ ", "dim"), (text, "bold"), (comment and f"   # {comment}", "dim")))
 
     @contextmanager
     def progress(self, label: str, seconds: float) -> Iterator[Tick]:
