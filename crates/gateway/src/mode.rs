@@ -119,20 +119,20 @@ mod tests {
         let dir = TempDir::new();
         let shared = shared(dir.path(), "");
         let watch = start(shared.clone()).unwrap();
-        assert_eq!(shared.mode(), Mode::Enforce);
+        assert_eq!(shared.mode.load(), Mode::Enforce);
         fs::create_dir_all(dir.join("bundles")).unwrap();
         for (word, mode) in [("log\n", Mode::Log), ("off", Mode::Off), ("enforce", Mode::Enforce), ("log", Mode::Log)] {
             crate::files::replace(&dir.join("bundles/mode"), word.as_bytes()).unwrap();
             let written = std::time::Instant::now();
-            eventually("the mode is taken", || shared.mode() == mode);
+            eventually("the mode is taken", || shared.mode.load() == mode);
             assert!(written.elapsed() < Duration::from_secs(1));
         }
         crate::files::replace(&dir.join("bundles/mode"), b"enforced").unwrap();
         eventually("the alert is raised", || shared.alerts.all().contains_key(ALERT));
         assert!(shared.alerts.all()[ALERT].contains("`enforced` is not a mode"));
-        assert_eq!(shared.mode(), Mode::Log);
+        assert_eq!(shared.mode.load(), Mode::Log);
         fs::remove_file(dir.join("bundles/mode")).unwrap();
-        eventually("a missing file enforces", || shared.mode() == Mode::Enforce);
+        eventually("a missing file enforces", || shared.mode.load() == Mode::Enforce);
         assert!(shared.alerts.all().is_empty());
         watch.stop();
     }
@@ -144,7 +144,7 @@ mod tests {
         fs::write(dir.join("bundles/mode"), "off").unwrap();
         let shared = shared(dir.path(), "");
         let watch = start(shared.clone()).unwrap();
-        assert_eq!(shared.mode(), Mode::Off);
+        assert_eq!(shared.mode.load(), Mode::Off);
         watch.stop();
     }
 }

@@ -10,8 +10,7 @@ use arc_swap::ArcSwapOption;
 use engine::bundle::Bundle;
 use engine::hash::Keys;
 use engine::observe::Sampler;
-use engine::timestamp::Timestamp;
-use engine::transaction::{Ended, Mode, RequestId, Surroundings, Transaction};
+use engine::transaction::Ended;
 use engine::verdict::{Effect, Verdict};
 
 use crate::alerts::Alerts;
@@ -141,21 +140,6 @@ impl Shared {
             status: Arc::default(),
             config,
         }
-    }
-
-    /// The mode that a transaction beginning now has.
-    pub fn mode(&self) -> Mode {
-        self.mode.load()
-    }
-
-    /// A transaction that begins now, under this bundle.
-    pub fn begin(&self, bundle: Arc<Bundle>, id: RequestId, now: Timestamp) -> Transaction {
-        Transaction::begin(bundle, &self.keys, id, now, self.mode())
-    }
-
-    /// What the engine looks at beside the bundle; `dice` are 64 random bits.
-    pub fn surroundings(&self, dice: u64) -> Surroundings<'_> {
-        Surroundings { sampler: Some(&self.sampler), dice, hosts: &self.hosts }
     }
 
     /// Applies what a verdict says is to be done after the decision. Called once per transaction.

@@ -37,10 +37,14 @@ pub fn run(config: Config) -> i32 {
 fn serve(config: Config) -> Result<(), StartError> {
     let system = |error: io::Error| StartError::System(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    // Started outside the runtime: what a failed start drops owns a runtime itself, and tokio lets none be dropped inside another.
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::new().map_err(system)?
+    };
+    let gateway = Gateway::start(config)?;
+    log::info("serving", &format!("{:?}", gateway.addresses()));
     runtime.block_on(async {
-        let mut signals = Signals::new().map_err(system)?;
-        let gateway = Gateway::start(config)?;
-        log::info("serving", &format!("{:?}", gateway.addresses()));
         signals.next().await;
         log::info("stopping", "no new connections; running transactions may end");
         gateway.drain();
@@ -48,10 +52,10 @@ fn serve(config: Config) -> Result<(), StartError> {
             () = drained(&gateway) => {}
             () = signals.next() => gateway.cut(),
         }
-        gateway.stop();
-        log::info("stopped", "every record is written");
-        Ok(())
-    })
+    });
+    gateway.stop();
+    log::info("stopped", "every record is written");
+    Ok(())
 }
 
 async fn drained(gateway: &Gateway) {

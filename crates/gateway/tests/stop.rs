@@ -70,3 +70,28 @@ fn connections_are_spread_over_the_serving_threads() {
     }
     assert_eq!(upstream.connections(), 3, "one pooled connection per serving thread");
 }
+
+/// What `hoplon gateway` ends with for this configuration.
+fn exit_code(state: &std::path::Path, listen: std::net::SocketAddr) -> i32 {
+    let config =
+        json!({"state_dir": state, "instance": "gw-2", "listen": [{"address": listen}], "status": {"address": "127.0.0.1:0"}});
+    gateway::run(gateway::Config::parse(&config.to_string()).unwrap())
+}
+
+#[test]
+fn an_address_or_a_state_directory_in_use_ends_the_process_with_exit_code_4() {
+    let upstream = Upstream::fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    let gateway = Setup::new(zone(&[upstream.address])).start();
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert_eq!(exit_code(elsewhere.path(), gateway.address()), 4, "the address");
+    assert_eq!(exit_code(gateway.state.path(), "127.0.0.1:0".parse().unwrap()), 4, "the state directory");
+    assert_eq!(get(gateway.address(), "/").status, 200);
+}
+
+#[test]
+fn a_broken_key_ends_the_process_with_exit_code_1() {
+    let state = tempfile::tempdir().unwrap();
+    std::fs::create_dir(state.path().join("keys")).unwrap();
+    std::fs::write(state.path().join("keys/records.key"), "short").unwrap();
+    assert_eq!(exit_code(state.path(), "127.0.0.1:0".parse().unwrap()), 1);
+}
