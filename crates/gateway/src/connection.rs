@@ -38,8 +38,6 @@ pub const HEAD_TIME: Duration = Duration::from_secs(30);
 pub const IDLE_TIME: Duration = Duration::from_secs(75);
 /// Bytes of a request head, and of what is buffered per connection and direction.
 pub const MAX_HEAD_BYTES: usize = 64 << 10;
-/// Header fields of one request.
-pub const MAX_HEADERS: usize = 128;
 /// Requests at the same time on one HTTP/2 connection.
 pub const MAX_STREAMS: u32 = 128;
 /// Bytes a client may send ahead on one HTTP/2 stream, and on one connection.
@@ -231,10 +229,10 @@ async fn serve_http(stream: Stream, first: Bytes, client: Rc<Client>, is_http2: 
 async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
     let for_requests = client.clone();
     let service = service_fn(move |request| Box::pin(proxy::handle(for_requests.clone(), request)));
+    // hyper's own bound of 100 header fields stays: any other makes it allocate for each head.
     let mut connection = http1::Builder::new()
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
         .serve_connection(io, service);
     let result = poll_connection(&client, &mut connection, |c| c.graceful_shutdown()).await;
     let upgrade = client.upgrade.borrow_mut().take();
