@@ -122,6 +122,7 @@ pub fn detect(text: &str, charset: Charset) -> DetectorSet {
     if charset.has_any(Charset::COLON.with(Charset::EQUALS).with(Charset::SPACE)) && has_assignment(text) {
         found = found.with(DetectorSet::ASSIGNMENT);
     }
+    found = found.with(prefixed(text));
     text.split(is_delimiter).filter(|token| token.len() >= 6).fold(found, |found, token| found.with(detect_token(token)))
 }
 
@@ -165,7 +166,7 @@ fn detect_token(token: &str) -> DetectorSet {
     if token.len() < 6 || is_date(token) {
         return DetectorSet::NONE;
     }
-    let mut found = prefixed(token);
+    let mut found = DetectorSet::NONE;
     if is_jwt(token) || token.len() >= 30 && (token.starts_with("eyJ") || token.starts_with("ZXlK")) {
         found = found.with(DetectorSet::JWT);
     }
@@ -184,13 +185,25 @@ fn detect_token(token: &str) -> DetectorSet {
     found
 }
 
-fn prefixed(token: &str) -> DetectorSet {
-    token.split('/').filter(|part| part.len() >= SHORTEST_KEY).fold(DetectorSet::NONE, |found, part| {
-        let candidates = BY_FIRST_BYTE.get(usize::from(part.as_bytes()[0])).map_or(&[][..], Vec::as_slice);
-        let fits =
-            |(prefix, least, _): &&&Prefix| part.len() >= *least && part.starts_with(prefix) && is_key(&part[prefix.len()..]);
-        candidates.iter().find(fits).map_or(found, |(_, _, kind)| found.with(*kind))
-    })
+/// Keys with a known prefix, wherever in the text one begins: whatever is glued to it, a letter, digit or underscore apart.
+fn prefixed(text: &str) -> DetectorSet {
+    let bytes = text.as_bytes();
+    let begins = |at: &usize| *at == 0 || !(bytes[*at - 1].is_ascii_alphanumeric() || bytes[*at - 1] == b'_');
+    let last = (bytes.len() + 1).saturating_sub(SHORTEST_KEY);
+    (0..last).filter(begins).fold(DetectorSet::NONE, |found, at| found.with(key_at(&bytes[at..])))
+}
+
+fn key_at(rest: &[u8]) -> DetectorSet {
+    let candidates = BY_FIRST_BYTE.get(usize::from(rest[0])).map_or(&[][..], Vec::as_slice);
+    let fits = |(prefix, least, _): &&&Prefix| {
+        rest.starts_with(prefix.as_bytes()) && key_length(rest) >= *least && is_key(&rest[prefix.len()..key_length(rest)])
+    };
+    candidates.iter().find(fits).map_or(DetectorSet::NONE, |(_, _, kind)| *kind)
+}
+
+/// How far the characters of keys go.
+fn key_length(rest: &[u8]) -> usize {
+    rest.iter().position(|b| !b.is_ascii_alphanumeric() && !b"-_.+=".contains(b)).unwrap_or(rest.len())
 }
 
 /// No prefix asks for less.
@@ -211,11 +224,10 @@ fn is_aws_secret(token: &str) -> bool {
         && all.into_iter().all(|class| charset.has_any(class))
 }
 
-/// A key's rest has no blanks or signs, and is not only words.
-fn is_key(rest: &str) -> bool {
-    let is_plain_word = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase());
-    rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'+' | b'='))
-        && !rest.split(['-', '_', '.']).all(is_plain_word)
+/// A key's rest is not only words.
+fn is_key(rest: &[u8]) -> bool {
+    let is_plain_word = |word: &[u8]| word.iter().all(u8::is_ascii_lowercase);
+    !rest.split(|b| matches!(b, b'-' | b'_' | b'.')).all(is_plain_word)
 }
 
 /// `scheme://user:password@host`.
@@ -294,6 +306,10 @@ mod tests {
             assert!(names(text).contains(&detector), "{text}: {:?}", names(text));
             let inside = format!("please take {text}, thanks");
             assert!(names(&inside).contains(&detector), "{inside}: {:?}", names(&inside));
+        }
+        for glued in ["x.{}", "({}!.{}+", "{}!{}.$", "a-{}", "\u{da}{}", "x+{}~"] {
+            let text = glued.replace("{}", "sk_live_4eC39HqLyjWDarjtT1zdp7dc");
+            assert!(names(&text).contains(&"stripe_key"), "{text}: {:?}", names(&text));
         }
         for (text, detector) in
             [("Tr0ub4dor&3", "password_like"), ("my pin is 4711", "assignment"), ("{\"password\": \"x\"}", "assignment")]
