@@ -79,7 +79,7 @@ lint-python: $(STAMPS)/python
 	@ruff check --quiet $(wildcard $(PYTHON_SOURCES))
 	@ruff format --quiet --check $(wildcard $(PYTHON_SOURCES)) || { ruff format --check $(wildcard $(PYTHON_SOURCES)); exit 1; }
 	@mypy
-	@lint-imports --no-logo | tail -n 8
+	@PYTHONPATH=src lint-imports --no-logo | tail -n 8
 
 .PHONY: lint-rust
 lint-rust: $(STAMPS)/python
