@@ -230,10 +230,8 @@ async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
     let for_requests = client.clone();
     let service = service_fn(move |request| Box::pin(proxy::handle(for_requests.clone(), request)));
     // hyper's own bound of 100 header fields stays: any other makes it allocate for each head.
-    let mut connection = http1::Builder::new()
-        .header_read_timeout(None)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(io, service);
+    let mut connection =
+        http1::Builder::new().header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES).serve_connection(io, service);
     let result = poll_connection(&client, &mut connection, |c| c.graceful_shutdown()).await;
     let upgrade = client.upgrade.borrow_mut().take();
     let parts = connection.into_parts();
