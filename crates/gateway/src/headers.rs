@@ -16,6 +16,7 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 
 /// Elements of a forwarding list that are looked at, from the right.
@@ -96,7 +97,7 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     {
         headers.insert(TE, TRAILERS);
     }
-    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TRANSFER_ENCODING, &UPGRADE] {
+    for name in [&KEEP_ALIVE, &PROXY_CONNECTION, &TRANSFER_ENCODING, &UPGRADE, &HTTP2_SETTINGS] {
         headers.remove(name);
     }
 }
@@ -136,11 +137,18 @@ pub fn lists_token(list: &[u8], token: &[u8]) -> bool {
     })
 }
 
-/// The protocol asked for, when the request wants to leave HTTP (RFC 9110 §7.8).
+/// The protocol asked for, when the request wants to leave HTTP (RFC 9110 §7.8). Another HTTP, such as `h2c`, and TLS are
+/// not asked for on a client's behalf: nobody would judge the requests inside that tunnel.
 pub fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let upgrade = headers.get(UPGRADE)?;
     let listed = headers.get_all(CONNECTION).iter().any(|v| lists_token(v.as_bytes(), b"upgrade"));
-    listed.then(|| upgrade.clone())
+    (listed && !upgrade.as_bytes().split(|b| *b == b',').any(carries_requests)).then(|| upgrade.clone())
+}
+
+/// Whether a protocol of an `Upgrade` list (`name/version`) is one that carries HTTP requests again.
+fn carries_requests(protocol: &[u8]) -> bool {
+    let name = protocol.split(|b| *b == b'/').next().unwrap_or_default().trim_ascii();
+    [&b"http"[..], b"h2c", b"h2", b"h3", b"tls"].iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Puts the two fields of an upgrade back, after the hop-by-hop ones are gone.
@@ -164,6 +172,7 @@ pub struct Forwarding<'a> {
 /// Writes the request's id and `X-Forwarded-For`, `-Proto` and `-Host` towards the upstream. From an untrusted peer
 /// the fields begin anew; a trusted proxy's are kept and appended to, `Forwarded` too when it was there.
 pub fn write_forwarding(headers: &mut HeaderMap, with: &Forwarding<'_>) {
+    remove_forged(headers, with.origin.trusted);
     let host = headers.get(header::HOST).cloned();
     let proto = HeaderValue::from_static(if with.origin.https { "https" } else { "http" });
     if with.origin.trusted {
@@ -176,7 +185,6 @@ pub fn write_forwarding(headers: &mut HeaderMap, with: &Forwarding<'_>) {
             headers.entry(X_FORWARDED_HOST).or_insert(host);
         }
     } else {
-        headers.remove(FORWARDED);
         headers.insert(X_FORWARDED_FOR, with.peer.clone());
         headers.insert(X_FORWARDED_PROTO, proto);
         match host {
@@ -185,6 +193,27 @@ pub fn write_forwarding(headers: &mut HeaderMap, with: &Forwarding<'_>) {
         };
     }
     headers.insert(REQUEST_ID, with.request_id.clone());
+}
+
+/// Removes what would tell the upstream something that only a proxy may say: any forwarding field from an untrusted peer,
+/// and from everyone the spelling with `_`, which CGI and WSGI servers read as the one with `-`.
+fn remove_forged(headers: &mut HeaderMap, is_trusted: bool) {
+    let is_forged = |name: &HeaderName| {
+        let name = name.as_str();
+        match name.contains('_') {
+            true => says_forwarded(&name.replace('_', "-")),
+            false => !is_trusted && says_forwarded(name),
+        }
+    };
+    let forged: Vec<_> = headers.keys().filter(|name| is_forged(name)).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+}
+
+/// Whether a field says who sent a request, or over what; the gateway's own id is one.
+fn says_forwarded(name: &str) -> bool {
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip" | "hoplon-request-id")
 }
 
 /// One `Forwarded` element; IPv6 is quoted and bracketed (RFC 7239 §6).
@@ -282,6 +311,43 @@ mod tests {
         assert_eq!(headers[X_FORWARDED_HOST], "evil");
         assert_eq!(headers[FORWARDED], "for=1.2.3.4, for=10.0.0.1");
         assert_eq!(headers[REQUEST_ID], "id");
+    }
+
+    #[test]
+    fn nobody_but_a_trusted_proxy_says_who_sent_it_in_any_spelling() {
+        let peer_address: IpAddr = "10.0.0.1".parse().unwrap();
+        let (peer, request_id) = (HeaderValue::from_static("10.0.0.1"), HeaderValue::from_static("id"));
+        let left = |trusted| {
+            let mut headers = map(&[
+                ("host", "api"),
+                ("x_forwarded_for", "6.6.6.6"),
+                ("x-forwarded_proto", "https"),
+                ("hoplon_request_id", "mine"),
+                ("x-real-ip", "6.6.6.6"),
+                ("x-forwarded-port", "1"),
+                ("x-forwarded-prefix", "/evil"),
+                ("x_own", "1"),
+            ]);
+            let origin = Origin { client: peer_address, https: false, trusted };
+            write_forwarding(&mut headers, &Forwarding { peer: &peer, peer_address, origin, request_id: &request_id });
+            let mut left: Vec<_> = headers.keys().map(|name| name.as_str().to_owned()).collect();
+            left.sort_unstable();
+            left.join(" ")
+        };
+        assert_eq!(left(false), "hoplon-request-id host x-forwarded-for x-forwarded-host x-forwarded-proto x_own");
+        assert_eq!(
+            left(true),
+            "hoplon-request-id host x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto \
+             x-real-ip x_own"
+        );
+    }
+
+    #[test]
+    fn an_upgrade_to_another_http_is_not_passed_on() {
+        for protocol in ["h2c", "H2C", "websocket, h2c", "HTTP/2.0", "TLS/1.0"] {
+            let headers = map(&[("connection", "upgrade, http2-settings"), ("upgrade", protocol)]);
+            assert!(requested_upgrade(&headers).is_none(), "{protocol}");
+        }
     }
 
     #[test]

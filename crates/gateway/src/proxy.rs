@@ -26,7 +26,7 @@ use crate::upstream::{Answer, Group};
 /// Serves one request. Never fails: whatever goes wrong is an answer.
 pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
     let in_flight = client.begin();
-    let (head, incoming) = request.into_parts();
+    let (mut head, incoming) = request.into_parts();
     client.set_unread_body(!incoming.is_end_stream());
     let started_at = clock::now();
     let request_id = clock::request_id(started_at, &client.worker);
@@ -39,7 +39,11 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
     };
     let transaction = Transaction::begin(bundle.clone(), &shared.keys, request_id, started_at, shared.mode.load());
     let exchange = Rc::new(Exchange::new(shared.clone(), transaction, started_at, client.tls));
+    // Before it is judged, so that a field that `Connection` names is not judged and then gone.
+    let upgrade = headers::requested_upgrade(&head.headers).filter(|_| head.version == Version::HTTP_11);
+    headers::remove_hop_by_hop(&mut head.headers);
     let passage = Passage {
+        upgrade,
         origin: headers::origin(&head.headers, client.peer.ip(), client.tls, &shared.config.trusted_proxies),
         asked: Asked::of(&head, id_value),
         ending: Ending::new(exchange.clone()),
@@ -98,6 +102,8 @@ struct Passage {
     exchange: Rc<Exchange>,
     ending: Ending,
     origin: Origin,
+    /// The protocol that the client would like to go on with.
+    upgrade: Option<HeaderValue>,
     asked: Asked,
 }
 
@@ -146,12 +152,13 @@ impl Passage {
             Ok(body) => body,
             Err(cause) => return self.refuse(cause),
         };
-        let upgrade = headers::requested_upgrade(&head.headers).filter(|_| group.speaks(UpstreamProtocol::Http1));
-        self.write_headers(&mut head, &body, upgrade.as_ref());
+        let upgrade = self.upgrade.as_ref().filter(|_| group.speaks(UpstreamProtocol::Http1));
+        let wants_upgrade = upgrade.is_some();
+        self.write_headers(&mut head, &body, upgrade);
         let request = Request::from_parts(head, body);
         match group.send(request, &self.exchange).await {
             Err(cause) => self.refuse(cause),
-            Ok(answer) => self.answer(answer, upgrade.is_some(), in_flight).await,
+            Ok(answer) => self.answer(answer, wants_upgrade, in_flight).await,
         }
     }
 
@@ -193,7 +200,6 @@ impl Passage {
 
     fn write_headers(&self, head: &mut request::Parts, body: &RequestBody, upgrade: Option<&HeaderValue>) {
         let fields = &mut head.headers;
-        headers::remove_hop_by_hop(fields);
         fields.remove(EXPECT);
         let forwarding = Forwarding {
             peer: &self.client.peer_value,

@@ -147,3 +147,13 @@ fn mode_log_lets_pass_what_enforce_blocks() {
     support::until("mode log", || shared.mode.load() == engine::Mode::Log);
     assert_eq!(send(gateway.address(), &post("{")).status, 200);
 }
+
+/// The upstream would get the body without its `Content-Encoding`: it is judged as the upstream reads it.
+#[test]
+fn a_field_that_connection_names_is_gone_before_the_request_is_judged() {
+    let upstream = Upstream::fixed(OK);
+    let gateway = Setup::new(zone(&[upstream.address])).rules(&[json_rule("open")]).start();
+    let request = post("{").replace("Host: a\r\n", "Host: a\r\nContent-Encoding: gzip\r\nConnection: content-encoding\r\n");
+    assert_eq!(send(gateway.address(), &request).status, 403);
+    assert_eq!(upstream.connections(), 0);
+}

@@ -101,3 +101,19 @@ fn a_silent_tunnel_is_closed_after_the_idle_time() {
     assert!(client.read_to_end().is_empty());
     assert!((Duration::from_millis(350)..Duration::from_secs(3)).contains(&started.elapsed()));
 }
+
+/// Requests inside a tunnel of HTTP/2 would pass unjudged: the request goes on as plain HTTP/1.1, whatever the upstream speaks.
+#[test]
+fn nobody_tunnels_requests_past_the_gateway() {
+    let upstream = Upstream::start(|mut peer, _| {
+        while let Some(head) = peer.read_head() {
+            assert_eq!((head.field("upgrade"), head.field("connection"), head.field("http2-settings")), (None, None, None));
+            peer.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        }
+    });
+    let gateway = gateway(&[upstream.address]);
+    let ask = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+    assert_eq!(support::client::send(gateway.address(), ask).status, 200);
+    let old = "GET / HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+    assert_eq!(support::client::send(gateway.address(), old).status, 200);
+}
