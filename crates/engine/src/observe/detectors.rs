@@ -161,7 +161,19 @@ fn is_delimiter(c: char) -> bool {
         )
 }
 
+/// A token may be glued of others by signs: `me@example.com`, but also `u@eyJ…` or `x!sk_live_…`.
 fn detect_token(token: &str) -> DetectorSet {
+    let is_glue = |c: char| matches!(c, '@' | '!' | '$' | '*' | '^' | '~' | '%');
+    let whole = detect_whole(token);
+    if !token.contains(is_glue) {
+        return whole;
+    }
+    let address = token.rmatch_indices('@').nth(1).map_or("", |(at, _)| &token[at + 1..]);
+    let email = if is_email(address) { DetectorSet::EMAIL } else { DetectorSet::NONE };
+    token.split(is_glue).fold(whole.with(email), |found, part| found.with(detect_whole(part)))
+}
+
+fn detect_whole(token: &str) -> DetectorSet {
     let token = token.trim_matches(|c: char| matches!(c, '.' | '!' | '/' | '*'));
     if token.len() < 6 || is_date(token) {
         return DetectorSet::NONE;
@@ -319,6 +331,20 @@ mod tests {
     }
 
     #[test]
+    fn signs_and_words_around_it_hide_nothing() {
+        let cases = [
+            ("u@eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "jwt"),
+            ("u@ada@example.com", "email"),
+            ("a!sk_live_4eC39HqLyjWDarjtT1zdp7dc!b.$", "stripe_key"),
+            ("pay-4111111111111111", "credit_card"),
+            ("pay_4111111111111111_now", "credit_card"),
+        ];
+        for (text, detector) in cases {
+            assert!(names(text).contains(&detector), "{text}: {:?}", names(text));
+        }
+    }
+
+    #[test]
     fn ordinary_values_are_left_alone() {
         for text in [
             "shipped",
@@ -345,6 +371,9 @@ mod tests {
             "internationalization",
             "en-US,en;q=0.5",
             "#ff00aa",
+            "order-1732190000000",
+            "0190b6f2-7b0a-7c3e-9d57-411111111111",
+            "inbox@home",
         ] {
             assert_eq!(names(text), [""; 0], "{text}");
         }

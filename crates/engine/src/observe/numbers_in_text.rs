@@ -66,9 +66,12 @@ impl<'a> Iterator for DigitRuns<'a> {
                 at += 1;
             }
             self.at = at.max(start + 1);
-            let follows_word = start > 0 && (bytes[start - 1].is_ascii_alphanumeric() || matches!(bytes[start - 1], b'_' | b'-'));
-            let before_word = bytes.get(end).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_');
-            if run.count >= 7 && !follows_word && !before_word {
+            let (before, behind) = (start.checked_sub(1).map_or(b' ', |at| bytes[at]), bytes.get(end).copied().unwrap_or(b' '));
+            let is_in_word = before.is_ascii_alphanumeric() || behind.is_ascii_alphabetic();
+            let is_in_name = matches!(before, b'_' | b'-') || behind == b'_';
+            // Part of an identifier, unless it is long enough for a card and in one piece.
+            let is_one_piece = run.count >= 13 && run.count == end - start;
+            if run.count >= 7 && !is_in_word && (!is_in_name || is_one_piece) {
                 run.text = self.text.get(start..end).unwrap_or_default();
                 run.announced = is_announced(&bytes[start.saturating_sub(16)..start]);
                 return Some(run);
