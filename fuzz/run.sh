@@ -25,9 +25,10 @@ for target in "${targets[@]}"; do
     status=0
     "$target_folder/$host/release/$target" "corpus/$target" "seeds/$target" -max_total_time="$seconds" -timeout=5 \
         -rss_limit_mb=2048 -max_len=16384 -print_final_stats=1 -verbosity=0 -artifact_prefix="$PWD/artifacts/$target-" \
-        >"$log" 2>&1 || status=$?
+        >"$log" 2>&1 </dev/null || status=$?
     if [ "$status" -ne 0 ]; then
-        tail -n 60 "$log"
+        grep -a -A 2 -E 'panicked at|ERROR: libFuzzer' "$log" | cut -c 1-2000 || tail -n 20 "$log"
+        grep -a -E '^Base64:|Test unit written' "$log" || true
         echo "error: the fuzz target $target was broken"
         echo "hint: repeat it with $target_folder/$host/release/$target FILE, the file named above"
         exit 1

@@ -77,16 +77,14 @@ fn run(input: &Input<'_>, piece_bytes: usize) -> String {
 
 fn with_secret(text: &str) -> String {
     let mut out = String::new();
-    let mut before = ' ';
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
-        let is_alone = !is_word(before) && characters.peek().is_none_or(|after| !is_word(*after) && *after != MARK);
+        let is_alone = !out.ends_with(is_word) && characters.peek().is_none_or(|after| !is_word(*after) && *after != MARK);
         match character {
             MARK if is_alone => out.push_str(SECRET),
             MARK => {}
             other => out.push(other),
         }
-        before = character;
     }
     out
 }
