@@ -6,7 +6,7 @@ use super::charset::Charset;
 use super::formats::{is_date, is_email, is_jwt, is_uuid};
 use super::names::kinds_of_name;
 use super::numbers_in_text::{numeric_detectors, valid_iban};
-use super::random::looks_random;
+use super::random::{looks_random, may_be_random};
 use super::sets::word_set;
 
 word_set! {
@@ -113,7 +113,7 @@ pub fn detect(text: &str, charset: Charset) -> DetectorSet {
     if charset.has_any(Charset::DIGIT) {
         found = found.with(numeric_detectors(text)).with(password_like(text, charset));
     }
-    if text.contains("-----BEGIN") && text.contains("PRIVATE KEY") {
+    if charset.has_any(Charset::DASH) && text.contains("-----BEGIN") && text.contains("PRIVATE KEY") {
         found = found.with(DetectorSet::PRIVATE_KEY);
     }
     if charset.has_any(Charset::COLON) && has_url_credentials(text) {
@@ -122,9 +122,29 @@ pub fn detect(text: &str, charset: Charset) -> DetectorSet {
     if charset.has_any(Charset::COLON.with(Charset::EQUALS).with(Charset::SPACE)) && has_assignment(text) {
         found = found.with(DetectorSet::ASSIGNMENT);
     }
-    found = found.with(prefixed(text));
-    text.split(is_delimiter).filter(|token| token.len() >= 6).fold(found, |found, token| found.with(detect_token(token)))
+    if charset.has_any(OF_A_KEY) {
+        found = found.with(prefixed(text));
+    }
+    if !charset.has_any(DELIMITING) {
+        return found.with(detect_token(text, charset));
+    }
+    let tokens = text.split(is_delimiter).filter(|token| token.len() >= SHORTEST_TOKEN);
+    tokens.fold(found, |found, token| found.with(detect_token(token, charset)))
 }
+
+/// Shorter tokens are judged by nothing.
+const SHORTEST_TOKEN: usize = 6;
+
+/// A key's rest is not only words: it has one of these.
+const OF_A_KEY: Charset = Charset::UPPER.with(Charset::DIGIT).with(Charset::PLUS).with(Charset::EQUALS);
+
+/// The classes that what ends a token belongs to.
+const DELIMITING: Charset = Charset::SPACE
+    .with(Charset::CONTROL)
+    .with(Charset::COLON)
+    .with(Charset::EQUALS)
+    .with(Charset::PUNCTUATION)
+    .with(Charset::NON_ASCII);
 
 fn beginning(text: &str) -> &str {
     if text.len() <= SEARCHED {
@@ -161,21 +181,22 @@ fn is_delimiter(c: char) -> bool {
         )
 }
 
-/// A token may be glued of others by signs: `me@example.com`, but also `u@eyJ…` or `x!sk_live_…`.
-fn detect_token(token: &str) -> DetectorSet {
+/// A token may be glued of others by signs: `me@example.com`, but also `u@eyJ…` or `x!sk_live_…`. `charset` may say more than the
+/// token has: it is that of the text around it.
+fn detect_token(token: &str, charset: Charset) -> DetectorSet {
     let is_glue = |c: char| matches!(c, '@' | '!' | '$' | '*' | '^' | '~' | '%');
-    let whole = detect_whole(token);
-    if !token.contains(is_glue) {
+    let whole = detect_whole(token, charset);
+    if !charset.has_any(Charset::AT.with(Charset::PUNCTUATION)) || !token.contains(is_glue) {
         return whole;
     }
     let address = token.rmatch_indices('@').nth(1).map_or("", |(at, _)| &token[at + 1..]);
     let email = if is_email(address) { DetectorSet::EMAIL } else { DetectorSet::NONE };
-    token.split(is_glue).fold(whole.with(email), |found, part| found.with(detect_whole(part)))
+    token.split(is_glue).fold(whole.with(email), |found, part| found.with(detect_whole(part, charset)))
 }
 
-fn detect_whole(token: &str) -> DetectorSet {
+fn detect_whole(token: &str, charset: Charset) -> DetectorSet {
     let token = token.trim_matches(|c: char| matches!(c, '.' | '!' | '/' | '*'));
-    if token.len() < 6 || is_date(token) {
+    if token.len() < SHORTEST_TOKEN || is_date(token) {
         return DetectorSet::NONE;
     }
     let mut found = DetectorSet::NONE;
@@ -185,13 +206,13 @@ fn detect_whole(token: &str) -> DetectorSet {
     if is_aws_secret(token) {
         found = found.with(DetectorSet::AWS_KEY);
     }
-    if is_email(token) {
+    if charset.has_any(Charset::AT) && is_email(token) {
         found = found.with(DetectorSet::EMAIL);
     }
     if valid_iban(token) {
         found = found.with(DetectorSet::IBAN);
     }
-    if token.split('/').any(looks_random) || token.len() >= 24 && !token.contains('.') && looks_random(token) {
+    if may_be_random(token.len(), charset) && token.split('/').any(looks_random) {
         found = found.with(DetectorSet::HIGH_ENTROPY);
     }
     found
@@ -200,9 +221,15 @@ fn detect_whole(token: &str) -> DetectorSet {
 /// Keys with a known prefix, wherever in the text one begins: whatever is glued to it, a letter, digit or underscore apart.
 fn prefixed(text: &str) -> DetectorSet {
     let bytes = text.as_bytes();
-    let begins = |at: &usize| *at == 0 || !(bytes[*at - 1].is_ascii_alphanumeric() || bytes[*at - 1] == b'_');
-    let last = (bytes.len() + 1).saturating_sub(SHORTEST_KEY);
-    (0..last).filter(begins).fold(DetectorSet::NONE, |found, at| found.with(key_at(&bytes[at..])))
+    let (mut found, mut is_inside) = (DetectorSet::NONE, false);
+    for at in 0..(bytes.len() + 1).saturating_sub(SHORTEST_KEY) {
+        let byte = bytes[at];
+        if !is_inside && BEGINS_A_KEY[usize::from(byte)] {
+            found = found.with(key_at(&bytes[at..]));
+        }
+        is_inside = byte.is_ascii_alphanumeric() || byte == b'_';
+    }
+    found
 }
 
 fn key_at(rest: &[u8]) -> DetectorSet {
@@ -223,16 +250,29 @@ const SHORTEST_KEY: usize = 12;
 
 type Prefix = (&'static str, usize, DetectorSet);
 
+/// Whether a prefix begins with this byte.
+static BEGINS_A_KEY: [bool; 256] = {
+    let mut begins = [false; 256];
+    let mut index = 0;
+    while index < PREFIXES.len() {
+        begins[PREFIXES[index].0.as_bytes()[0] as usize] = true;
+        index += 1;
+    }
+    begins
+};
+
 static BY_FIRST_BYTE: LazyLock<[Vec<&'static Prefix>; 128]> = LazyLock::new(|| {
     std::array::from_fn(|byte| PREFIXES.iter().filter(|(prefix, ..)| usize::from(prefix.as_bytes()[0]) == byte).collect())
 });
 
 /// A secret access key: 40 characters of base64 with all classes among them.
 fn is_aws_secret(token: &str) -> bool {
+    if token.len() != 40 {
+        return false;
+    }
     let charset = Charset::of(token.as_bytes());
     let all = [Charset::LOWER, Charset::UPPER, Charset::DIGIT];
-    token.len() == 40
-        && charset.is_within(Charset::ALPHANUMERIC.with(Charset::PLUS).with(Charset::SLASH))
+    charset.is_within(Charset::ALPHANUMERIC.with(Charset::PLUS).with(Charset::SLASH))
         && all.into_iter().all(|class| charset.has_any(class))
 }
 
@@ -281,10 +321,19 @@ fn password_like(text: &str, charset: Charset) -> DetectorSet {
         return DetectorSet::NONE;
     }
     let is_sign = |b: u8| b"!#$%^&*?@~|\\<>".contains(&b);
-    let has_sign = text.bytes().any(is_sign) && !is_email(text) && text.bytes().filter(|b| is_sign(*b)).count() <= 8;
-    let lower = text.to_ascii_lowercase();
-    let has_word = ["passw", "p4ssw", "letmein", "hunter2", "qwert", "secret"].iter().any(|word| lower.contains(word));
-    if has_sign || has_word { DetectorSet::PASSWORD_LIKE } else { DetectorSet::NONE }
+    let has_sign = charset.has_any(Charset::PUNCTUATION.with(Charset::AT))
+        && text.bytes().any(is_sign)
+        && !is_email(text)
+        && text.bytes().filter(|b| is_sign(*b)).count() <= 8;
+    if has_sign || has_password_word(text.as_bytes()) { DetectorSet::PASSWORD_LIKE } else { DetectorSet::NONE }
+}
+
+/// Words of passwords, in any case of letters.
+fn has_password_word(text: &[u8]) -> bool {
+    const WORDS: &[&[u8]] = &[b"passw", b"p4ssw", b"letmein", b"hunter2", b"qwert", b"secret"];
+    let begins = |byte: u8| matches!(byte.to_ascii_lowercase(), b'p' | b'l' | b'h' | b'q' | b's');
+    let is_at = |at: usize, word: &[u8]| text.get(at..at + word.len()).is_some_and(|part| part.eq_ignore_ascii_case(word));
+    (0..text.len()).any(|at| begins(text[at]) && WORDS.iter().any(|word| is_at(at, word)))
 }
 
 #[cfg(test)]

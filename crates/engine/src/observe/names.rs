@@ -1,5 +1,6 @@
 //! Names of parameters, members, cookies and path segments that announce a secret, whatever the value looks like.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
@@ -23,7 +24,7 @@ fn kinds_of_words(words: &str) -> DetectorSet {
     let mut kinds = DetectorSet::NONE;
     let (mut before, mut start) = (0, 0);
     while start < words.len() {
-        let end = words[start..].find('_').map_or(words.len(), |length| start + length);
+        let end = words.as_bytes()[start..].iter().position(|b| *b == b'_').map_or(words.len(), |length| start + length);
         let word = &words[start..end];
         if end == words.len() && is_about_it(word) {
             return DetectorSet::NONE;
@@ -37,20 +38,24 @@ fn kinds_of_words(words: &str) -> DetectorSet {
 }
 
 /// `newPassword`, `new-password` and `NEW_PASSWORD` all become `new_password`.
-fn split_words(name: &str) -> String {
+fn split_words(name: &str) -> Cow<'_, str> {
+    if are_split_words(name.as_bytes()) {
+        return Cow::Borrowed(name);
+    }
     let mut words = String::with_capacity(name.len().min(LONGEST) + 16);
-    let mut was_lower = false;
+    let (mut was_lower, mut was_sign) = (false, true);
     for c in name.chars().take(LONGEST) {
         if !c.is_alphanumeric() {
-            if !words.is_empty() && !words.ends_with('_') {
+            if !was_sign {
                 words.push('_');
             }
-            was_lower = false;
+            (was_lower, was_sign) = (false, true);
             continue;
         }
         if was_lower && c.is_uppercase() {
             words.push('_');
         }
+        was_sign = false;
         was_lower = c.is_lowercase() || c.is_ascii_digit();
         if c.is_ascii() {
             words.push(c.to_ascii_lowercase());
@@ -59,7 +64,20 @@ fn split_words(name: &str) -> String {
         }
     }
     words.truncate(words.trim_end_matches('_').len());
-    words
+    Cow::Owned(words)
+}
+
+/// Whether a name is as `split_words` gives it already.
+fn are_split_words(name: &[u8]) -> bool {
+    let mut was_sign = true;
+    for byte in name {
+        let is_sign = *byte == b'_';
+        if is_sign && was_sign || !(is_sign || byte.is_ascii_lowercase() || byte.is_ascii_digit()) {
+            return false;
+        }
+        was_sign = is_sign;
+    }
+    name.len() <= LONGEST && !was_sign
 }
 
 /// Last words that make a name speak about a secret instead of holding it: `password_updated_at`, `token_type`.
@@ -138,8 +156,21 @@ const KINDS: &[(DetectorSet, &str)] = &[
 static KIND_OF: LazyLock<HashMap<&'static str, DetectorSet>> =
     LazyLock::new(|| KINDS.iter().flat_map(|(kind, words)| words.split_whitespace().map(|word| (word, *kind))).collect());
 
+/// By the first byte of a word of [`KINDS`], the lengths of those that begin with it, as bits: most words are none of them.
+static LENGTHS: LazyLock<[u32; 256]> = LazyLock::new(|| {
+    KIND_OF.keys().fold([0; 256], |mut lengths, word| {
+        lengths[usize::from(word.as_bytes()[0])] |= length_bit(word);
+        lengths
+    })
+});
+
+fn length_bit(word: &str) -> u32 {
+    1 << word.len().min(31)
+}
+
 fn kind_of(words: &str) -> DetectorSet {
-    KIND_OF.get(words).copied().unwrap_or_default()
+    let may_be = words.as_bytes().first().is_some_and(|first| LENGTHS[usize::from(*first)] & length_bit(words) != 0);
+    if may_be { KIND_OF.get(words).copied().unwrap_or_default() } else { DetectorSet::NONE }
 }
 
 /// Names written without a break: `userpassword`, `accesstoken`.

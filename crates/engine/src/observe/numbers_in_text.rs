@@ -5,14 +5,17 @@ use super::detectors::DetectorSet;
 /// Cards, phone and social security numbers among the runs of digits of a text, and IBANs written in groups.
 pub(super) fn numeric_detectors(text: &str) -> DetectorSet {
     let mut found = DetectorSet::NONE;
-    for run in DigitRuns::new(text) {
-        found = found.with(kind_of_run(&run));
+    if text.bytes().filter(u8::is_ascii_digit).count() >= LEAST_DIGITS {
+        found = DigitRuns::new(text).fold(found, |found, run| found.with(kind_of_run(&run)));
     }
-    if has_grouped_iban(text) {
+    if text.as_bytes().contains(&b' ') && has_grouped_iban(text) {
         found = found.with(DetectorSet::IBAN);
     }
     found
 }
+
+/// Runs with fewer digits identify nothing.
+const LEAST_DIGITS: usize = 7;
 
 /// Digits with single signs between them: `4111 1111-…`, `+49 (151) 123`.
 struct Run<'a> {
@@ -71,7 +74,7 @@ impl<'a> Iterator for DigitRuns<'a> {
             let is_in_name = matches!(before, b'_' | b'-') || behind == b'_';
             // Part of an identifier, unless it is long enough for a card and in one piece.
             let is_one_piece = run.count >= 13 && run.count == end - start;
-            if run.count >= 7 && !is_in_word && (!is_in_name || is_one_piece) {
+            if run.count >= LEAST_DIGITS && !is_in_word && (!is_in_name || is_one_piece) {
                 run.text = self.text.get(start..end).unwrap_or_default();
                 run.announced = is_announced(&bytes[start.saturating_sub(16)..start]);
                 return Some(run);

@@ -1,18 +1,33 @@
 //! Whether a token looks random: classes of characters change far more often in a random text than in words.
 
+use super::charset::Charset;
+
+/// Whether a token of this length, with no other classes of characters than these, can look random at all: fewer than
+/// [`MUCH`] bytes only do where all three classes are mixed.
+pub(super) fn may_be_random(length: usize, charset: Charset) -> bool {
+    let classes = [Charset::LOWER, Charset::UPPER, Charset::DIGIT];
+    length >= MUCH || length >= SHORTEST && classes.into_iter().all(|class| charset.has_any(class))
+}
+
+/// Bytes that look random whatever they are made of.
+const MUCH: usize = 16;
+/// Bytes that look random where lower case, upper case and digits are mixed.
+const SHORTEST: usize = 8;
+
 /// A token of letters, digits and the signs of base64; at least 8 characters that look drawn at random.
 ///
 /// Random base62 changes class (lower, upper, digit) at 62 % of its places, base36 at 40 %, hex at 47 %; camelCase and
 /// `name123` stay below a third. Letters of one case are judged by rare letters and runs of consonants.
 pub(super) fn looks_random(token: &str) -> bool {
-    if token.len() < 8 || !token.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=_-.~$".contains(&b)) {
+    let is_of_a_token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'=' | b'_' | b'-' | b'.' | b'~' | b'$');
+    if token.len() < SHORTEST || !token.bytes().all(is_of_a_token) {
         return false;
     }
-    let pieces = token.split(|c: char| !c.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
+    let pieces = token.as_bytes().split(|b| !b.is_ascii_alphanumeric()).filter(|piece| !piece.is_empty());
     let (mut random, mut longest_mixed, mut total) = (0, 0, 0);
     for piece in pieces {
         total += piece.len();
-        let shape = Shape::of(piece.as_bytes());
+        let shape = Shape::of(piece);
         if shape.is_random() {
             random += piece.len();
             if shape.classes() == 3 {
@@ -20,7 +35,7 @@ pub(super) fn looks_random(token: &str) -> bool {
             }
         }
     }
-    longest_mixed >= 8 || random >= 16 && random * 2 >= total
+    longest_mixed >= SHORTEST || random >= MUCH && random * 2 >= total
 }
 
 #[derive(Default)]
@@ -52,8 +67,8 @@ impl Shape {
             shape.changes += usize::from(before != 0 && before != class);
             before = class;
             let letter = byte.to_ascii_lowercase();
-            shape.rare += usize::from(b"jqxzkwv".contains(&letter));
-            run = if class < 3 && !b"aeiouy".contains(&letter) { run + 1 } else { 0 };
+            shape.rare += usize::from(matches!(letter, b'j' | b'q' | b'x' | b'z' | b'k' | b'w' | b'v'));
+            run = if class < 3 && !matches!(letter, b'a' | b'e' | b'i' | b'o' | b'u' | b'y') { run + 1 } else { 0 };
             shape.longest_run = shape.longest_run.max(run);
         }
         shape
