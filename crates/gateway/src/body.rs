@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -124,6 +125,7 @@ impl StreamingRequest {
                 None => match &mut self.judge {
                     None => return self.ended(),
                     Some(judge) => {
+                        self.client.set_unread_body(false);
                         if let Err(cause) = judge.end(&self.exchange) {
                             return self.stopped(cause);
                         }
@@ -159,6 +161,26 @@ impl StreamingRequest {
             Some(judge) => judge.is_done() && !judge.has_released(),
         }
     }
+}
+
+/// Of a body that nobody wants: how much and how long is read, so that its connection can be kept.
+pub const MAX_DISCARDED_BYTES: u64 = 64 << 10;
+const DISCARD_TIME: Duration = Duration::from_secs(1);
+
+/// Reads a body to its end and throws it away. Gives whether its end was reached within the bounds.
+pub async fn discard(body: &mut Incoming) -> bool {
+    let reading = async {
+        let mut left = MAX_DISCARDED_BYTES;
+        while left > 0 && left >= body.size_hint().lower() && !body.is_end_stream() {
+            match poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+                None => return true,
+                Some(Err(_)) => return false,
+                Some(Ok(frame)) => left = left.saturating_sub(frame.data_ref().map_or(0, |piece| piece.len() as u64)),
+            }
+        }
+        body.is_end_stream()
+    };
+    tokio::time::timeout(DISCARD_TIME, reading).await.unwrap_or(false)
 }
 
 /// The next frame from the client, counted and shown to the sampler.

@@ -46,7 +46,7 @@ const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 /// After an answer that came before the whole request: how long and how much is read and thrown away, so that the
 /// answer is not lost to a reset (RFC 9112 §9.6).
 const LINGER_TIME: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1 << 20;
+const LINGER_BYTES: usize = 16 << 20;
 
 const H2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -97,6 +97,12 @@ impl Client {
     /// Notes whether bytes of a request body are still to come.
     pub fn set_unread_body(&self, unread: bool) {
         self.has_unread_body.set(unread);
+    }
+
+    /// Whether the connection cannot take another request: what is left of this one's body would be read as it. Only
+    /// HTTP/1.x has one request after the other.
+    pub fn must_close(&self) -> bool {
+        self.has_unread_body.get() && !self.is_http2.get()
     }
 
     /// Leaves the connection to `upgrade` once the 101 is written.

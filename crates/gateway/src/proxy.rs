@@ -4,16 +4,20 @@
 
 use std::convert::Infallible;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use bytes::Bytes;
-use engine::{BodyLength, BodyNeed, HttpVersion, RequestHead, ResponseHead, Scheme, Surroundings, Transaction, UpstreamProtocol};
+use engine::{
+    BodyLength, BodyNeed, Bundle, HttpVersion, RequestHead, ResponseHead, Scheme, Surroundings, Transaction, UpstreamProtocol,
+};
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, request, response};
-use http_body::Body;
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
 
-use crate::body::{RequestBody, ResponseBody, Source, StreamingRequest, StreamingResponse, poll_request_frame};
+use crate::body::{RequestBody, ResponseBody, Source, StreamingRequest, StreamingResponse, discard, poll_request_frame};
 use crate::clock;
 use crate::connection::{Client, InFlight};
 use crate::exchange::{Ending, Exchange};
@@ -22,6 +26,8 @@ use crate::judge::{self, Collected, Next, PieceJudge, Side};
 use crate::problem::{Cause, Problem, ShownViolation};
 use crate::upgrade::Upgrade;
 use crate::upstream::{Answer, Group};
+
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Serves one request. Never fails: whatever goes wrong is an answer.
 pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
@@ -32,11 +38,9 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
     let request_id = clock::request_id(started_at, &client.worker);
     let id_value = HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static(""));
     let shared = &client.worker.shared;
-    let Some(bundle) = shared.bundle.load_full() else {
-        shared.metrics.refused.increment([Cause::NoBundle.row().code.into()]);
-        let asked = Asked::of(&head, id_value);
-        return Ok(asked.problem(Cause::NoBundle, None));
-    };
+    let loaded = shared.bundle.load_full();
+    let has_bundle = loaded.is_some();
+    let bundle = loaded.unwrap_or_else(|| Arc::new(Bundle::none()));
     let transaction = Transaction::begin(bundle.clone(), &shared.keys, request_id, started_at, shared.mode.load());
     let exchange = Rc::new(Exchange::new(shared.clone(), transaction, started_at, client.tls));
     // Before it is judged, so that a field that `Connection` names is not judged and then gone.
@@ -50,13 +54,19 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
         exchange,
         client,
     };
-    let step = passage.judge_head(&head, &incoming);
+    let step = match passage.judge_head(&head, &incoming) {
+        step if has_bundle => step,
+        _ => {
+            passage.client.worker.shared.metrics.refused_without_bundle();
+            Next::Stop(Cause::NoBundle)
+        }
+    };
     let group = passage.exchange.look(|t| t.zone_index()).flatten();
     let group = group.map(|zone| passage.client.worker.upstreams.group(&bundle, zone));
     drop(bundle);
     Ok(match (step, group) {
-        (Next::Stop(cause), _) => passage.refuse(cause),
-        (_, None) => passage.refuse(Cause::UnknownHost),
+        (Next::Stop(cause), _) => passage.turn_away(cause, incoming).await,
+        (_, None) => passage.turn_away(Cause::UnknownHost, incoming).await,
         (step, Some(group)) => passage.forward(step, head, incoming, &group, in_flight).await,
     })
 }
@@ -66,11 +76,18 @@ struct Asked {
     request_id: HeaderValue,
     origin: Option<HeaderValue>,
     is_head: bool,
+    /// The body only comes when it is asked for (RFC 9110 §10.1.1).
+    holds_body_back: bool,
 }
 
 impl Asked {
     fn of(head: &request::Parts, request_id: HeaderValue) -> Asked {
-        Asked { request_id, origin: head.headers.get(ORIGIN).cloned(), is_head: head.method == Method::HEAD }
+        Asked {
+            request_id,
+            origin: head.headers.get(ORIGIN).cloned(),
+            is_head: head.method == Method::HEAD,
+            holds_body_back: head.headers.contains_key(EXPECT),
+        }
     }
 
     fn problem(&self, cause: Cause, transaction: Option<&Transaction>) -> Response<ResponseBody> {
@@ -124,13 +141,25 @@ impl Passage {
         judge::next(self.exchange.judge(|transaction| transaction.request_head(&head, &around)), &self.exchange)
     }
 
-    /// Answers with a problem document and ends the transaction.
+    /// Answers before the body was looked at. A short one is read and thrown away, so that the connection can be kept.
+    async fn turn_away(self, cause: Cause, mut body: Incoming) -> Response<ResponseBody> {
+        if self.client.must_close() && !self.asked.holds_body_back && discard(&mut body).await {
+            self.client.set_unread_body(false);
+        }
+        self.refuse(cause)
+    }
+
+    /// Answers with a problem document and ends the transaction. Where the request's body is not read to its end, its
+    /// connection says that it closes.
     fn refuse(self, cause: Cause) -> Response<ResponseBody> {
         if !matches!(cause, Cause::Blocked | Cause::Refused | Cause::UnknownHost | Cause::BodyOverLimit) {
             self.exchange.note_error(cause.row().code);
         }
         let response = self.exchange.look(|transaction| self.asked.problem(cause, Some(transaction)));
-        let response = response.unwrap_or_else(|| self.asked.problem(cause, None));
+        let mut response = response.unwrap_or_else(|| self.asked.problem(cause, None));
+        if self.client.must_close() {
+            response.headers_mut().insert(CONNECTION, CLOSE);
+        }
         self.exchange.status.set(response.status().as_u16());
         self.exchange.response_bytes.set(response.body().size_hint().exact().unwrap_or(0));
         self.ending.end();
@@ -171,13 +200,15 @@ impl Passage {
             Next::Body(BodyNeed::Pieces) => Some(PieceJudge::new(Side::Request)),
             Next::Body(BodyNeed::Whole { limit_bytes }) => {
                 let collecting = judge::collect(Side::Request, limit_bytes, &self.exchange, |cx| {
-                    poll_request_frame(&mut incoming, cx, &self.exchange)
+                    let frame = ready!(poll_request_frame(&mut incoming, cx, &self.exchange));
+                    let is_last = frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(Frame::is_trailers));
+                    if is_last || incoming.is_end_stream() {
+                        self.client.set_unread_body(false);
+                    }
+                    Poll::Ready(frame)
                 });
                 match self.in_time(collecting).await? {
-                    Collected::All(held) => {
-                        self.client.set_unread_body(false);
-                        return Ok(RequestBody::held(held, self.exchange.clone()));
-                    }
+                    Collected::All(held) => return Ok(RequestBody::held(held, self.exchange.clone())),
                     Collected::Begun(judge) => Some(judge),
                 }
             }
@@ -192,8 +223,8 @@ impl Passage {
         let mut timer = crate::timer::LazyTimer::default();
         self.exchange.touch();
         std::future::poll_fn(|cx| match collecting.as_mut().poll(cx) {
-            std::task::Poll::Ready(result) => std::task::Poll::Ready(result),
-            std::task::Poll::Pending => timer.poll_until(cx, self.exchange.idle_deadline()).map(|()| Err(Cause::ClientSlow)),
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => timer.poll_until(cx, self.exchange.idle_deadline()).map(|()| Err(Cause::ClientSlow)),
         })
         .await
     }
@@ -241,6 +272,9 @@ impl Passage {
         self.exchange.status.set(head.status.as_u16());
         headers::remove_hop_by_hop(&mut head.headers);
         head.headers.insert(REQUEST_ID, self.asked.request_id.clone());
+        if self.client.must_close() {
+            head.headers.insert(CONNECTION, CLOSE);
+        }
         let is_bodyless = self.asked.is_head || matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if !is_bodyless && source.incoming().size_hint().exact().is_none() {
             head.headers.remove(CONTENT_LENGTH);

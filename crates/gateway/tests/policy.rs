@@ -33,12 +33,19 @@ fn without_a_bundle_nothing_passes() {
     let upstream = Upstream::fixed(OK);
     let mut setup = Setup::new(zone(&[upstream.address]));
     let state = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(state.path().join("keys")).unwrap();
+    for folder in ["keys", "records/open"] {
+        std::fs::create_dir_all(state.path().join(folder)).unwrap();
+    }
     support::write_key(&state.path().join("keys/records.key"));
     let gateway = setup.start_in(state);
     let response = get(gateway.address(), "/");
     assert_eq!((response.status, response.problem_code().as_str()), (503, "no_bundle"));
     assert_eq!(upstream.connections(), 0);
+    let id = response.head.field("hoplon-request-id").unwrap().to_owned();
+    let state = gateway.stop();
+    for (column, value) in [("id", &*id), ("error", "no_bundle"), ("action", "refuse"), ("method", "GET"), ("host", "api.test")] {
+        assert_eq!(support::record_texts(&state, column), [value], "{column}");
+    }
 }
 
 #[test]

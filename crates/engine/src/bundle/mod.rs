@@ -78,6 +78,14 @@ impl Bundle {
         load::load(manifest, fetch)
     }
 
+    /// What requests are refused under before any bundle was loaded: no zone, and a hash of zeros that no manifest has.
+    #[must_use]
+    pub fn none() -> Self {
+        let manifest = Manifest { format: format::FORMAT, created_at: String::new(), zones: Vec::new(), parts: Vec::new() };
+        let hash = BundleHash::default();
+        Self { hash, manifest, short_hash: hash.short().into(), zones: Vec::new(), hosts: HostTable::default() }
+    }
+
     /// The first 16 hex digits of the hash.
     #[must_use]
     pub fn short_hash(&self) -> &str {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fs, io::Write};
 
+use arrow_array::StringArray;
+use arrow_ipc::reader::StreamReader;
 use gateway::server::Gateway;
 use gateway::shared::Shared;
 use serde_json::{Value, json};
@@ -125,6 +127,19 @@ impl Drop for TestGateway {
             gateway.stop();
         }
     }
+}
+
+/// A text column of all records that a stopped gateway left behind.
+pub fn record_texts(state: &tempfile::TempDir, column: &str) -> Vec<String> {
+    let segments = fs::read_dir(state.path().join("records/open")).unwrap();
+    let files = segments.map(|segment| segment.unwrap().path().join("records.arrows")).filter(|file| file.exists());
+    let readers = files.map(|file| StreamReader::try_new(fs::File::open(file).unwrap(), None).unwrap());
+    let batches = readers.flatten().map(Result::unwrap);
+    let texts = batches.flat_map(|batch| {
+        let texts = batch.column_by_name(column).unwrap().as_any().downcast_ref::<StringArray>().unwrap().clone();
+        texts.iter().map(|text| text.unwrap_or("null").to_owned()).collect::<Vec<_>>()
+    });
+    texts.collect()
 }
 
 pub fn write_key(path: &Path) {
