@@ -90,7 +90,7 @@ lint-rust: $(STAMPS)/python
 .PHONY: test-rust
 test-rust: $(STAMPS)/python
 	$(call say,cargo test)
-	@cargo test --quiet --locked --workspace 2> >(grep -v '^\.*{"time":' >&2) # the gateways under test log to stderr
+	@PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED-1} cargo test --quiet --locked --workspace 2> >(grep -v '^\.*{"time":' >&2) # the gateways under test log to stderr
 
 .PHONY: test-python
 test-python: build-dev
@@ -101,7 +101,7 @@ test-python: build-dev
 eval: build-dev ## The property suites in full; `make test` runs a seeded part
 	$(call say,property suites: all of them)
 	@HOPLON_EVAL=1 PROPTEST_CASES=25600 cargo test --quiet --locked --workspace
-	@HOPLON_EVAL=1 pytest --quiet
+	@HOPLON_EVAL=1 pytest --quiet --timeout 3600
 
 .PHONY: format
 format: $(STAMPS)/python ## Format Python and Rust

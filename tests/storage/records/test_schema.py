@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("hoplon._native")
@@ -132,7 +132,6 @@ def test_path_forms(path: str | None, form: str | None) -> None:
 
 
 @given(st.lists(st.text("/1a-<>:0fé{}", max_size=40).map(lambda text: "/" + text), min_size=1, max_size=20))
-@settings(max_examples=100, deadline=None)
 def test_arrow_and_sql_give_the_same_forms(paths: list[str]) -> None:
     table = pa.table({"path": pa.array(paths, pa.string())})
     with duckdb.connect() as connection:

@@ -4,7 +4,7 @@ import io
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hoplon.storage.records.stream import StreamFollower, parse_stream, read_stream
@@ -43,7 +43,6 @@ def test_a_stream_cut_anywhere_gives_exactly_its_complete_batches(ended: bool) -
 
 
 @given(st.lists(st.tuples(st.integers(0, len(UNENDED) - 1), st.integers(1, 255)), min_size=1, max_size=4))
-@settings(max_examples=300, deadline=None)
 def test_flipped_bytes_never_raise_and_never_add_rows(flips: list[tuple[int, int]]) -> None:
     content = bytearray(UNENDED)
     for place, mask in flips:
@@ -75,7 +74,6 @@ def test_a_missing_or_empty_stream_is_empty(tmp_path) -> None:  # type: ignore[n
 
 
 @given(st.lists(st.integers(1, 700), max_size=30))
-@settings(max_examples=100, deadline=None)
 def test_a_follower_gives_every_batch_once_however_the_stream_grows(tmp_path_factory, pieces) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path_factory.mktemp("follow") / "records.arrows"
     path.touch()
