@@ -5,6 +5,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use smallvec::SmallVec;
+
 /// The first 64 bits of a keyed BLAKE3 hash; displayed as 16 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash64(pub u64);
@@ -116,11 +118,16 @@ fn network_64(address: Ipv6Addr) -> [u8; 8] {
 }
 
 fn keyed(key: &[u8; 32], parts: &[&[u8]]) -> Hash64 {
-    let mut hasher = blake3::Hasher::new_keyed(key);
-    for part in parts {
-        hasher.update(part);
-    }
-    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    let hash = match parts {
+        [whole] => blake3::keyed_hash(key, whole),
+        parts => {
+            // Hashing at once costs half of what a hasher does that is fed piece by piece.
+            let mut whole = SmallVec::<[u8; 512]>::new();
+            parts.iter().for_each(|part| whole.extend_from_slice(part));
+            blake3::keyed_hash(key, &whole)
+        }
+    };
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
     Hash64(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 

@@ -107,15 +107,6 @@ impl HostPattern {
             }
         }
     }
-
-    /// Its labels from the last to the first, as the trie compares them; `None` is a variable. Nothing for `*`.
-    pub(crate) fn labels(&self) -> Option<Vec<Option<&str>>> {
-        match self {
-            Self::Any => None,
-            Self::Exact(host) => Some(host_labels(host).map(Some).collect()),
-            Self::Labels(labels) => Some(labels.iter().rev().map(Option::as_deref).collect()),
-        }
-    }
 }
 
 impl fmt::Display for HostPattern {

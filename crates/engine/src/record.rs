@@ -2,6 +2,7 @@
 //! `Observation` rows; and the three tables that name every column. Nothing in these rows is a secret: whoever fills them takes
 //! paths, names and values through `observe` first. Knows nothing of Arrow or files: the gateway's writer maps the tables to them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::hash::{Hash64, SessionSource};
@@ -149,10 +150,10 @@ pub struct TrafficRecord {
     pub time: Timestamp,
     pub zone: Arc<str>,
     pub mode: Mode,
-    pub method: Box<str>,
+    pub method: Cow<'static, str>,
     pub scheme: &'static str,
     pub http_version: &'static str,
-    pub host: Box<str>,
+    pub host: Arc<str>,
     pub host_known: bool,
     pub path: Box<str>,
     pub path_anomalies: String,
@@ -170,11 +171,11 @@ pub struct TrafficRecord {
     pub violation_count: u16,
     pub error: Option<&'static str>,
     pub failures: String,
-    pub bundle: Box<str>,
+    pub bundle: Arc<str>,
     pub request_bytes: u64,
     pub response_bytes: u64,
-    pub request_content_type: Option<Box<str>>,
-    pub response_content_type: Option<Box<str>>,
+    pub request_content_type: Option<Cow<'static, str>>,
+    pub response_content_type: Option<Cow<'static, str>>,
     pub duration_us: u32,
     pub upstream_us: Option<u32>,
     pub engine_ns: Option<u32>,

@@ -7,6 +7,7 @@ mod load;
 mod zone;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use format::{BlockSettings, Manifest, ManifestPart, ManifestZone, ObserveSettings, PartKind, UpstreamProtocol};
 pub(crate) use format::{FailEntry, RuleAction, RuleEntry};
@@ -63,7 +64,7 @@ impl ZoneIndex {
 pub struct Bundle {
     pub hash: BundleHash,
     pub manifest: Manifest,
-    short_hash: Box<str>,
+    pub(crate) short_hash: Arc<str>,
     zones: Vec<Zone>,
     hosts: HostTable,
 }

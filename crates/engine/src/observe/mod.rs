@@ -24,7 +24,8 @@ pub use formats::{FormatSet, formats_of};
 pub use literals::{LiteralTable, MAX_SESSIONS, Sender};
 pub use names::kinds_of_name;
 pub use redact::{
-    NAME_BYTES, PATH_BYTES, PathPlan, SEGMENT_BYTES, describe, media_type, redact_host, redact_method, redact_name, redact_path,
+    NAME_BYTES, OTHER_METHOD, PATH_BYTES, PathPlan, SEGMENT_BYTES, describe, media_type, redact_host, redact_method, redact_name,
+    redact_path,
 };
 pub use rows::{EXACT_NUMBER, LITERAL_BYTES};
 pub use sample::Sample;

@@ -193,7 +193,11 @@ fn kind_of_end(word: &str) -> DetectorSet {
         return DetectorSet::NONE;
     }
     let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
-    let end = ENDS.iter().find(|(end, _)| plain.ends_with(end) || plain.strip_suffix('s').is_some_and(|one| one.ends_with(end)));
+    let one = plain.strip_suffix('s').unwrap_or(plain);
+    if !one.ends_with(['d', 'e', 'n', 't', 'y']) {
+        return DetectorSet::NONE;
+    }
+    let end = ENDS.iter().find(|(end, _)| one.ends_with(end));
     end.map_or(DetectorSet::NONE, |(_, kind)| *kind)
 }
 

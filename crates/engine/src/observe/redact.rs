@@ -192,8 +192,9 @@ fn dynamic_kind(name: &str, charset: Charset) -> Option<&'static str> {
 /// The host as a record may hold it: lower-case name or address of at most 255 bytes, else `<invalid>`.
 #[must_use]
 pub fn redact_host(host: &str) -> Cow<'_, str> {
-    let is_valid =
-        !host.is_empty() && host.len() <= 255 && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+    let is_valid = !host.is_empty()
+        && host.len() <= 255
+        && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b':' | b'[' | b']'));
     match is_valid {
         false => Cow::Borrowed("<invalid>"),
         true if host.bytes().any(|b| b.is_ascii_uppercase()) => Cow::Owned(host.to_ascii_lowercase()),
@@ -201,18 +202,37 @@ pub fn redact_host(host: &str) -> Cow<'_, str> {
     }
 }
 
+/// What a record holds instead of a method that is none.
+pub const OTHER_METHOD: &str = "<other>";
+
 /// The method as a record may hold it: one of the IANA registry, or at most 16 upper-case letters and dashes; else `<other>`.
 #[must_use]
 pub fn redact_method(method: &str) -> &str {
     let is_plain = !method.is_empty() && method.len() <= 16 && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-');
-    if is_plain { method } else { "<other>" }
+    if is_plain { method } else { OTHER_METHOD }
 }
 
 /// The media type of a `Content-Type` value, lower-case and without parameters; None when it is none. A subtype that looks like data
 /// becomes `<other>`.
 #[must_use]
-pub fn media_type(content_type: &[u8]) -> Option<Box<str>> {
-    let essence = std::str::from_utf8(content_type).ok()?.split(';').next()?.trim().to_ascii_lowercase();
+pub fn media_type(content_type: &[u8]) -> Option<Cow<'static, str>> {
+    let essence = std::str::from_utf8(content_type).ok()?.split(';').next()?.trim();
+    let common = COMMON_MEDIA_TYPES.iter().find(|common| common.eq_ignore_ascii_case(essence));
+    common.map(|common| Cow::Borrowed(*common)).or_else(|| judged_media_type(&essence.to_ascii_lowercase()))
+}
+
+/// What most messages are, each what `judged_media_type` says of it: they need no judging and no copy.
+const COMMON_MEDIA_TYPES: &[&str] = &[
+    "application/json",
+    "application/problem+json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data",
+    "text/html",
+    "text/plain",
+    "application/octet-stream",
+];
+
+fn judged_media_type(essence: &str) -> Option<Cow<'static, str>> {
     let (top, sub) = essence.split_once('/')?;
     let is_token = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
     if essence.len() > 100 || !is_token(top) || !is_token(sub) {
@@ -235,7 +255,7 @@ pub fn media_type(content_type: &[u8]) -> Option<Box<str>> {
     );
     let is_plain = detect(sub, Charset::of(sub.as_bytes())).is_empty();
     Some(match (is_known, is_plain) {
-        (true, true) => essence.into(),
+        (true, true) => essence.to_owned().into(),
         (true, false) => format!("{top}/<other>").into(),
         (false, _) => "<other>".into(),
     })
@@ -381,6 +401,7 @@ mod tests {
         assert_eq!(redact_method("ghp_16C7e42F292c"), "<other>");
         assert_eq!(media_type(b"Application/JSON; charset=utf-8").as_deref(), Some("application/json"));
         assert_eq!(media_type(b"nonsense"), None);
+        assert!(COMMON_MEDIA_TYPES.iter().all(|common| judged_media_type(common).as_deref() == Some(*common)));
         assert_eq!(media_type(b"x-ghp/abc").as_deref(), Some("<other>"));
     }
 

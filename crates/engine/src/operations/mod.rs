@@ -9,6 +9,7 @@ mod trie;
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::host::{HostPattern, host_labels};
@@ -160,6 +161,7 @@ impl<'a> Path<'a> {
 /// From hosts to numbers: an exact host, then patterns with the literals further right first, then any host.
 #[derive(Debug)]
 pub struct HostTable {
+    exact: HashMap<Box<str>, Option<u32>>,
     trie: Trie,
     root: Node,
     /// By node of `trie`.
@@ -171,7 +173,7 @@ impl Default for HostTable {
     fn default() -> Self {
         let mut trie = Trie::default();
         let root = trie.add_root();
-        Self { trie, root, values: Vec::new(), any: None }
+        Self { exact: HashMap::new(), trie, root, values: Vec::new(), any: None }
     }
 }
 
@@ -181,9 +183,11 @@ impl HostTable {
     /// # Errors
     /// The number of the same pattern that is already there.
     pub fn insert(&mut self, pattern: &HostPattern, value: u32) -> Result<(), u32> {
-        let place = match pattern.labels() {
-            None => &mut self.any,
-            Some(labels) => {
+        let place = match pattern {
+            HostPattern::Any => &mut self.any,
+            HostPattern::Exact(host) => self.exact.entry(host.as_str().into()).or_default(),
+            HostPattern::Labels(labels) => {
+                let labels = labels.iter().rev().map(Option::as_deref);
                 let node = self.trie.insert(self.root, labels) as usize;
                 self.values.resize(self.values.len().max(node + 1), None);
                 &mut self.values[node]
@@ -206,6 +210,9 @@ impl HostTable {
 
     /// What `accept` gives for the most literal pattern that fits and that it accepts.
     pub fn find_by<T>(&self, host: &str, mut accept: impl FnMut(u32) -> Option<T>) -> Option<T> {
+        if let Some(found) = self.exact.get(host).copied().flatten().and_then(&mut accept) {
+            return Some(found);
+        }
         let named = if self.values.is_empty() { None } else { self.find_named(host, &mut accept) };
         named.or_else(|| self.any.and_then(accept))
     }

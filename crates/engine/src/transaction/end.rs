@@ -1,12 +1,14 @@
 //! The end of a transaction: what is written down of it. Nothing here may hold a secret: paths go through `observe` first.
 
+use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use super::Transaction;
 use super::inspected::Inspected;
 use super::message::Outcome;
 use crate::hash::SessionSource;
-use crate::observe::{Sample, redact_host, redact_method, redact_path};
+use crate::observe::{OTHER_METHOD, Sample, redact_host, redact_method, redact_path};
 use crate::record::{TrafficRecord, Violation};
 use crate::verdict::CheckFailure;
 
@@ -38,10 +40,10 @@ impl Transaction {
             time: self.began,
             zone: seen.zone().map(|zone| zone.id.clone()).unwrap_or_default(),
             mode: self.mode,
-            method: redact_method(&seen.method).into(),
+            method: recorded_method(std::mem::take(&mut seen.method)),
             scheme: seen.scheme.as_str(),
             http_version: seen.version.as_str(),
-            host: redact_host(&seen.host).as_ref().into(),
+            host: recorded_host(&seen.host),
             host_known: seen.host_known,
             path: redact_path(seen.path(), seen.operation().map(|operation| &operation.plan), &self.keys),
             path_anomalies: seen.anomalies.names().collect::<Vec<_>>().join(","),
@@ -59,7 +61,7 @@ impl Transaction {
             violation_count: u16::try_from(self.verdict.violations.len() as u32 + dropped).unwrap_or(u16::MAX),
             error: outcome.error,
             failures: self.verdict.failures.iter().map(failure_text).collect::<Vec<_>>().join(","),
-            bundle: seen.bundle.short_hash().into(),
+            bundle: seen.bundle.short_hash.clone(),
             request_bytes: outcome.request_body_bytes,
             response_bytes: outcome.response_body_bytes,
             request_content_type: seen.request_content_type.take(),
@@ -74,6 +76,17 @@ impl Transaction {
             tls: outcome.tls,
         }
     }
+}
+
+/// As [`redact_method`], without a copy where it stays.
+fn recorded_method(method: Cow<'static, str>) -> Cow<'static, str> {
+    if redact_method(&method) == method { method } else { OTHER_METHOD.into() }
+}
+
+/// As [`redact_host`], without a copy where it stays.
+fn recorded_host(host: &Arc<str>) -> Arc<str> {
+    let redacted = redact_host(host);
+    if *redacted == **host { host.clone() } else { redacted.as_ref().into() }
 }
 
 fn failure_text(failure: &CheckFailure) -> String {

@@ -55,7 +55,7 @@ pub(super) fn read_target<'a>(head: &RequestHead<'a>, merge_slashes: bool) -> Re
 }
 
 /// The media type without parameters, in lower case; none where it is not one.
-pub(super) fn media_type(headers: &HeaderMap) -> Option<Box<str>> {
+pub(super) fn media_type(headers: &HeaderMap) -> Option<Cow<'static, str>> {
     observe::media_type(headers.get(CONTENT_TYPE)?.as_bytes())
 }
 

@@ -41,7 +41,7 @@ pub struct Inspected {
     pub(super) raw_path: Option<Box<str>>,
     pub anomalies: Anomalies,
     pub body_length: BodyLength,
-    pub request_content_type: Option<Box<str>>,
+    pub request_content_type: Option<Cow<'static, str>>,
     /// A `Content-Type` says JSON.
     pub claims_json: bool,
     /// A `Content-Encoding` other than `identity`.

@@ -8,6 +8,7 @@ mod inspected;
 mod message;
 mod state;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -66,7 +67,7 @@ pub struct Transaction {
     waiting: Waiting,
     sample: Option<Box<Sample>>,
     sample_probability: Option<f32>,
-    response_content_type: Option<Box<str>>,
+    response_content_type: Option<Cow<'static, str>>,
 }
 
 #[derive(Clone, Copy, Debug)]
