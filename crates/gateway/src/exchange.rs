@@ -4,6 +4,8 @@
 //! Shared by the handler, the request body and the response body of one serving thread; ends exactly once.
 
 use std::cell::{Cell, RefCell};
+use std::error::Error;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -180,7 +182,9 @@ impl Exchange {
         if let Some(cause) = self.stopped.get() {
             return cause;
         }
-        if error.is_parse() { Cause::Garbage } else { Cause::ClosedEarly }
+        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        let is_endless = io.is_some_and(|io| io.kind() == io::ErrorKind::InvalidData);
+        if error.is_parse() || is_endless { Cause::Garbage } else { Cause::ClosedEarly }
     }
 
     /// Notes the response head.

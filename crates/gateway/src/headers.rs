@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, FORWARDED, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, COOKIE, FORWARDED, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, header};
 
 use crate::config::Network;
@@ -121,7 +121,7 @@ const MUST_STAY: [HeaderName; 10] = [
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::AUTHORIZATION,
-    header::COOKIE,
+    COOKIE,
     TE,
     FORWARDED,
     X_FORWARDED_FOR,
@@ -222,18 +222,27 @@ fn forwarded_element(peer: IpAddr) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("for=unknown"))
 }
 
+/// Makes one `Cookie` of several, as HTTP/2 clients send them: towards HTTP/1.1 they must be one (RFC 9113 §8.2.3), or
+/// servers differ in which of them counts.
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let mut cookies = headers.get_all(COOKIE).iter();
+    if let (Some(_), Some(_)) = (cookies.next(), cookies.next())
+        && let Some(joined) = join(headers.get_all(COOKIE).iter(), b"; ")
+    {
+        headers.insert(COOKIE, joined);
+    }
+}
+
 /// Appends to a list that may be spread over several fields; the result is one field.
 fn append_element(headers: &mut HeaderMap, name: &HeaderName, element: &HeaderValue) {
-    let mut joined = Vec::new();
-    for value in headers.get_all(name).iter().chain([element]) {
-        if !joined.is_empty() {
-            joined.extend_from_slice(b", ");
-        }
-        joined.extend_from_slice(value.as_bytes());
+    if let Some(joined) = join(headers.get_all(name).iter().chain([element]), b", ") {
+        headers.insert(name.clone(), joined);
     }
-    if let Ok(value) = HeaderValue::try_from(joined) {
-        headers.insert(name.clone(), value);
-    }
+}
+
+fn join<'v>(values: impl Iterator<Item = &'v HeaderValue>, separator: &[u8]) -> Option<HeaderValue> {
+    let values: Vec<_> = values.map(HeaderValue::as_bytes).collect();
+    HeaderValue::try_from(values.join(separator)).ok()
 }
 
 #[cfg(test)]
@@ -340,6 +349,14 @@ mod tests {
             "hoplon-request-id host x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto \
              x-real-ip x_own"
         );
+    }
+
+    #[test]
+    fn crumbs_of_a_cookie_become_one_field() {
+        let mut headers = map(&[("cookie", "a=1")]);
+        headers.append(COOKIE, HeaderValue::from_static("b=2; c=3"));
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
     // Before it is judged, so that a field that `Connection` names is not judged and then gone.
     let upgrade = headers::requested_upgrade(&head.headers).filter(|_| head.version == Version::HTTP_11);
     headers::remove_hop_by_hop(&mut head.headers);
+    headers::join_cookies(&mut head.headers);
     let passage = Passage {
         upgrade,
         origin: headers::origin(&head.headers, client.peer.ip(), client.tls, &shared.config.trusted_proxies),

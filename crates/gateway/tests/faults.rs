@@ -320,3 +320,17 @@ fn a_client_that_leaves_takes_its_upstream_request_along() {
     drop(client);
     until("the end of the upstream's request", || gone.load(SeqCst));
 }
+
+#[test]
+fn interim_responses_without_end_are_502_at_once() {
+    let upstream = Upstream::start(|mut peer, _| {
+        peer.read_head();
+        let interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n".repeat(1000);
+        while peer.write_bytes(interim.as_bytes()).is_ok() {}
+    });
+    let gateway = gateway(&[upstream.address]);
+    let sent = Instant::now();
+    let response = get(gateway.address(), "/");
+    assert_eq!((response.status, response.problem_code().as_str()), (502, "upstream.invalid_response"));
+    assert!(sent.elapsed() < Duration::from_secs(3));
+}

@@ -256,3 +256,14 @@ fn what_hyper_cannot_read_is_refused() {
     assert_eq!(send(gateway.address(), "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n").problem_code(), "refused");
     assert_eq!(upstream.connections(), 0);
 }
+
+#[test]
+fn several_cookie_fields_reach_the_upstream_as_one() {
+    let (upstream, heads) = recording();
+    let gateway = gateway(&[upstream.address]);
+    send(gateway.address(), "GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1\r\nCookie: b=2\r\n\r\n");
+    assert_eq!(
+        heads.recv().unwrap().0.iter().filter(|line| line.starts_with("cookie:")).collect::<Vec<_>>(),
+        ["cookie: a=1; b=2"]
+    );
+}

@@ -4,9 +4,11 @@
 //! hyper's channels between connection, response and body are polled with a waker that does nothing: all progress on
 //! them comes from polling the connection, which happens in the same call.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -24,12 +26,16 @@ use crate::timer::LazyTimer;
 
 /// Read and write buffers of one connection grow to this and no further.
 const MAX_BUFFER_BYTES: usize = 256 << 10;
+/// Bytes that an upstream may send before its response's head is complete, interim responses (1xx) included.
+const MAX_HEAD_BYTES: usize = 1 << 20;
 
 /// A connection, idle or with one transaction on it.
 pub struct H1Connection {
     sender: http1::SendRequest<RequestBody>,
     driver: http1::Connection<TokioIo<UpstreamIo>, RequestBody>,
     finished: bool,
+    /// Whether the response's head is still to come; seen by the stream.
+    awaits_head: Rc<Cell<bool>>,
     /// The transaction's deadline, kept with the connection so that it is registered once.
     pub timer: LazyTimer,
     /// When it was last given back.
@@ -51,12 +57,14 @@ pub enum SendError {
 impl H1Connection {
     /// Speaks HTTP/1.1 on a connected stream.
     pub async fn open(stream: Stream) -> Result<Box<H1Connection>, hyper::Error> {
-        let io = TokioIo::new(UpstreamIo { stream, received_since_write: 0 });
+        let awaits_head = Rc::new(Cell::new(false));
+        let io = TokioIo::new(UpstreamIo { stream, received_since_write: 0, awaits_head: awaits_head.clone() });
         let (sender, driver) = http1::Builder::new().max_buf_size(MAX_BUFFER_BYTES).handshake(io).await?;
         Ok(Box::new(H1Connection {
             sender,
             driver,
             finished: false,
+            awaits_head,
             timer: LazyTimer::default(),
             idle_since: Instant::now(),
             is_reused: false,
@@ -75,6 +83,7 @@ impl H1Connection {
         request: Request<RequestBody>,
         deadline: impl Fn() -> Instant,
     ) -> Result<Response<Incoming>, SendError> {
+        self.awaits_head.set(true);
         let mut response = pin!(self.sender.try_send_request(request));
         let answer = poll_fn(|cx| {
             let _ = self.poll_driver(cx);
@@ -84,6 +93,7 @@ impl H1Connection {
             self.timer.poll_until(cx, deadline()).map(|()| None)
         })
         .await;
+        self.awaits_head.set(false);
         match answer {
             None => Err(SendError::Timeout),
             Some(Ok(response)) => Ok(response),
@@ -136,14 +146,18 @@ impl H1Connection {
     }
 }
 
-/// The stream to an upstream; remembers whether anything came back since the last write.
+/// The stream to an upstream; remembers how much came back since the last write, and ends what sends no head but goes on.
 struct UpstreamIo {
     stream: Stream,
     received_since_write: usize,
+    awaits_head: Rc<Cell<bool>>,
 }
 
 impl AsyncRead for UpstreamIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.awaits_head.get() && self.received_since_write > MAX_HEAD_BYTES {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(cx, buf);
         self.received_since_write += buf.filled().len() - before;
