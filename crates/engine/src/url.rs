@@ -134,6 +134,21 @@ pub fn normalise_path(path: &str, merge_slashes: bool) -> Result<NormalPath<'_>,
     Ok(NormalPath { path, anomalies: writer.anomalies })
 }
 
+/// The parts between the slashes of a path, as `split('/')` gives them, but fast where they are short.
+pub(crate) fn segments(path: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(path);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        match text.bytes().position(|byte| byte == b'/') {
+            Some(slash) => {
+                rest = Some(&text[slash + 1..]);
+                Some(&text[..slash])
+            }
+            None => rest.take(),
+        }
+    })
+}
+
 /// The common case: nothing to change. Sees whether a path holds only what is plain, and no `//`, `/.` or `%`.
 fn already_normal(path: &str) -> Option<Anomalies> {
     let mut anomalies = Anomalies::default();
@@ -398,6 +413,13 @@ mod tests {
             assert_eq!(parse_target(target, false).unwrap_err(), refusal, "{target:?}");
         }
         assert_eq!(parse_target(&"/a".repeat(MAX_TARGET_BYTES), false).unwrap_err(), Refusal::TargetTooLong);
+    }
+
+    #[test]
+    fn segments_are_what_stands_between_slashes() {
+        for path in ["", "/", "a", "/a", "/a/", "//", "/a//é/b", "a/b"] {
+            assert_eq!(segments(path).collect::<Vec<_>>(), path.split('/').collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -233,27 +233,28 @@ pub(super) fn announced_by_segment(segment: &str) -> Announces {
         return Announces::Nothing;
     }
     let words = split_words(segment);
-    let is_all = |word: &str| {
+    let is_all = |word: &[u8]| {
         matches!(
             word,
-            "reset"
-                | "verify"
-                | "verification"
-                | "confirm"
-                | "confirmation"
-                | "activate"
-                | "activation"
-                | "invite"
-                | "magic"
-                | "unsubscribe"
-                | "recover"
-                | "recovery"
-                | "unlock"
-                | "forgot"
+            b"reset"
+                | b"verify"
+                | b"verification"
+                | b"confirm"
+                | b"confirmation"
+                | b"activate"
+                | b"activation"
+                | b"invite"
+                | b"magic"
+                | b"unsubscribe"
+                | b"recover"
+                | b"recovery"
+                | b"unlock"
+                | b"forgot"
         )
     };
     let kinds = kinds_of_words(&words);
-    if kinds.has_any(DetectorSet::PASSWORD_NAME.with(DetectorSet::OTP_NAME)) || words.split('_').any(is_all) {
+    if kinds.has_any(DetectorSet::PASSWORD_NAME.with(DetectorSet::OTP_NAME)) || words.as_bytes().split(|b| *b == b'_').any(is_all)
+    {
         Announces::All
     } else if kinds.has_any(
         DetectorSet::SECRET_NAME.with(DetectorSet::PAYMENT_NAME).with(DetectorSet::IDENTITY_NAME).with(DetectorSet::PHONE_NAME),

@@ -8,6 +8,7 @@ use super::detectors::{DetectorSet, detect};
 use super::formats::{FormatSet, formats_of, is_uuid};
 use super::names::{Announces, announced_by_segment, is_plain_word_of_a_path, kinds_of_name};
 use crate::hash::Keys;
+use crate::url::segments;
 
 /// Longest path in a record, in bytes; what is cut off is said by a last segment `<more>`.
 pub const PATH_BYTES: usize = 1024;
@@ -41,7 +42,7 @@ impl PathPlan {
 pub fn redact_path(normalised: &str, plan: Option<&PathPlan>, keys: &Keys) -> Box<str> {
     let mut announced = Announces::Nothing;
     let mut out = String::with_capacity(normalised.len().min(PATH_BYTES));
-    let mut segments = normalised.split('/').enumerate().peekable();
+    let mut segments = segments(normalised).enumerate().peekable();
     while let Some((position, segment)) = segments.next() {
         let literal = plan.and_then(|plan| plan.literal(position, segment));
         let kept = if literal.is_some() { Cow::Borrowed(segment) } else { redact_segment(segment, announced, keys) };
@@ -70,8 +71,16 @@ fn announced_by(segment: &str) -> Announces {
     if !segment.bytes().any(|byte| byte.is_ascii_alphabetic() || byte == b'%') {
         return Announces::Nothing;
     }
+    if is_lower_case_name(segment.as_bytes()) {
+        return announced_by_segment(segment);
+    }
     let decoded = decode_percent(segment);
     decoded.split(';').next().filter(|name| !name.contains('=')).map_or(Announces::Nothing, announced_by_segment)
+}
+
+/// Nothing is encoded in it, and it has no parameters.
+fn is_lower_case_name(segment: &[u8]) -> bool {
+    segment.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
 }
 
 fn redact_segment<'s>(segment: &'s str, announced: Announces, keys: &Keys) -> Cow<'s, str> {

@@ -14,6 +14,7 @@ use smallvec::SmallVec;
 
 use crate::host::{HostPattern, host_labels};
 use crate::observe::PathPlan;
+use crate::url::segments;
 use template::{MAX_SEGMENTS, PathTemplate};
 use trie::{Node, Trie};
 
@@ -153,7 +154,7 @@ impl<'a> Path<'a> {
         if inner.is_empty() && !has_trailing_slash {
             return Some(Self { segments: SmallVec::new(), has_trailing_slash });
         }
-        let segments: SmallVec<_> = inner.split('/').take(MAX_SEGMENTS + 1).collect();
+        let segments: SmallVec<_> = segments(inner).take(MAX_SEGMENTS + 1).collect();
         (segments.len() <= MAX_SEGMENTS).then_some(Self { segments, has_trailing_slash })
     }
 }
