@@ -22,8 +22,8 @@ pub struct Authority<'a> {
 /// Reads `host [":" port]`. No user information, no empty port.
 #[must_use]
 pub fn parse_authority(text: &str) -> Option<Authority<'_>> {
-    let bracket = text.rfind(']').map_or(0, |end| end + 1);
-    match text[bracket..].find(':') {
+    let bracket = text.bytes().rposition(|b| b == b']').map_or(0, |end| end + 1);
+    match text[bracket..].bytes().position(|b| b == b':') {
         None => Some(Authority { host: parse_host(text)?, port: None }),
         Some(colon) => {
             let (host, port) = text.split_at(bracket + colon);

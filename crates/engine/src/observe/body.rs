@@ -228,6 +228,10 @@ fn push_member(pointer: &mut String, name: &str) {
         pointer.push_str("~2");
         return;
     }
+    if !name.bytes().any(|b| matches!(b, b'~' | b'/')) {
+        pointer.push_str(name);
+        return;
+    }
     for c in name.chars() {
         match c {
             '~' => pointer.push_str("~0"),

@@ -8,6 +8,7 @@ use super::names::kinds_of_name;
 use super::numbers_in_text::{numeric_detectors, valid_iban};
 use super::random::{looks_random, may_be_random};
 use super::sets::word_set;
+use crate::url::segments;
 
 word_set! {
     /// Kinds of sensitive data that a value, or the name it stands under, looks like.
@@ -113,7 +114,8 @@ pub fn detect(text: &str, charset: Charset) -> DetectorSet {
     if charset.has_any(Charset::DIGIT) {
         found = found.with(numeric_detectors(text)).with(password_like(text, charset));
     }
-    if charset.has_any(Charset::DASH) && text.contains("-----BEGIN") && text.contains("PRIVATE KEY") {
+    let may_be_private_key = [Charset::DASH, Charset::UPPER, Charset::SPACE].into_iter().all(|class| charset.has_any(class));
+    if may_be_private_key && text.contains("-----BEGIN") && text.contains("PRIVATE KEY") {
         found = found.with(DetectorSet::PRIVATE_KEY);
     }
     if charset.has_any(Charset::COLON) && has_url_credentials(text) {
@@ -212,7 +214,7 @@ fn detect_whole(token: &str, charset: Charset) -> DetectorSet {
     if valid_iban(token) {
         found = found.with(DetectorSet::IBAN);
     }
-    if may_be_random(token.len(), charset) && token.split('/').any(looks_random) {
+    if may_be_random(token.len(), charset) && segments(token).any(looks_random) {
         found = found.with(DetectorSet::HIGH_ENTROPY);
     }
     found

@@ -204,9 +204,9 @@ fn kind_of_end(word: &str) -> DetectorSet {
 /// Whether a name says that its members are secrets, whatever they are called.
 pub(super) fn holds_secrets(name: &str) -> bool {
     let words = split_words(name);
-    let last = words.rsplit('_').next().unwrap_or_default();
-    matches!(last, "secrets" | "secret" | "credentials" | "creds" | "passwords" | "tokens" | "cookies")
-        || last == "keys" && !kinds_of_name(name).is_empty()
+    let last = words.as_bytes().rsplit(|b| *b == b'_').next().unwrap_or_default();
+    matches!(last, b"secrets" | b"secret" | b"credentials" | b"creds" | b"passwords" | b"tokens" | b"cookies")
+        || last == b"keys" && !kinds_of_words(&words).is_empty()
 }
 
 /// What a segment of a path says about the segments behind it.
