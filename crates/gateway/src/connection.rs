@@ -8,6 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::acceptor::Accepted;
 use crate::client_io::ClientIo;
@@ -173,13 +175,18 @@ pub async fn serve(worker: Rc<Worker>, accepted: Accepted) {
         let client = Rc::new(Client::new(worker, accepted.peer, false));
         return serve_plain(tcp, client).await;
     };
-    let handshake = Box::pin(tokio_rustls::TlsAcceptor::from(config.clone()).accept(tcp));
+    // Apart from the plain one: one future of both would hold room for both as long as a connection lives.
+    Box::pin(serve_tls(tcp, config.clone(), worker, accepted.peer)).await;
+}
+
+async fn serve_tls(tcp: TcpStream, config: Arc<ServerConfig>, worker: Rc<Worker>, peer: SocketAddr) {
+    let handshake = Box::pin(tokio_rustls::TlsAcceptor::from(config).accept(tcp));
     let Ok(Ok(stream)) = tokio::time::timeout(TLS_HANDSHAKE_TIME, handshake).await else {
         worker.shared.metrics.tls_handshake_failed();
         return;
     };
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::H2);
-    let client = Rc::new(Client::new(worker, accepted.peer, true));
+    let client = Rc::new(Client::new(worker, peer, true));
     let stream = Stream::Tls(Box::new(TlsStream::Server(stream)));
     serve_http(stream, Bytes::new(), client, is_http2).await;
 }

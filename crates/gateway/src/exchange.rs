@@ -19,7 +19,7 @@ use crate::shared::Shared;
 /// See the module.
 pub struct Exchange {
     shared: Arc<Shared>,
-    transaction: RefCell<Option<Transaction>>,
+    transaction: RefCell<Option<Box<Transaction>>>,
     mode: Mode,
     started: Instant,
     started_at: Timestamp,
@@ -59,7 +59,7 @@ pub struct EngineFailed;
 
 impl Exchange {
     /// A transaction that begins now.
-    pub fn new(shared: Arc<Shared>, transaction: Transaction, started_at: Timestamp, tls: bool) -> Exchange {
+    pub fn new(shared: Arc<Shared>, transaction: Box<Transaction>, started_at: Timestamp, tls: bool) -> Exchange {
         let now = Instant::now();
         Exchange {
             mode: shared.mode.load(),
@@ -110,7 +110,7 @@ impl Exchange {
 
     /// Looks at the transaction without judging.
     pub fn look<T>(&self, look: impl FnOnce(&Transaction) -> T) -> Option<T> {
-        self.transaction.borrow().as_ref().map(look)
+        self.transaction.borrow().as_deref().map(look)
     }
 
     /// Shows a piece of the request body to the sampler, if this transaction is sampled.
@@ -207,7 +207,7 @@ impl Exchange {
         let outcome = self.outcome();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             self.shared.apply_effects(transaction.verdict());
-            transaction.end(&outcome)
+            Box::new(transaction.end(&outcome))
         }));
         match ended {
             Ok(ended) => self.shared.ended(ended),

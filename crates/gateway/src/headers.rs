@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use http::header::{CONNECTION, COOKIE, FORWARDED, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, header};
+use smallvec::SmallVec;
 
 use crate::config::Network;
 
@@ -89,8 +90,14 @@ fn node_address(node: &str) -> Option<IpAddr> {
 
 /// Removes what is between two hops only (RFC 9110 §7.6.1). `TE` keeps `trailers`, the one value that passes.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     if headers.contains_key(CONNECTION) {
         remove_listed(headers);
+        if !headers.keys().any(is_hop_by_hop) {
+            return;
+        }
     }
     if let Some(te) = headers.remove(TE)
         && lists_token(te.as_bytes(), b"trailers")
@@ -102,16 +109,32 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// Most messages have none of these fields: one pass over the names finds that out.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "te" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade" | "http2-settings"
+    )
+}
+
 /// Removes `Connection` and every field it names, but for those that frame or route the message.
 fn remove_listed(headers: &mut HeaderMap) {
-    let listed: Vec<HeaderValue> = headers.get_all(CONNECTION).iter().cloned().collect();
+    let listed: SmallVec<[HeaderValue; 2]> = headers.get_all(CONNECTION).iter().cloned().collect();
     headers.remove(CONNECTION);
-    for name in listed.iter().flat_map(|v| v.as_bytes().split(|b| *b == b',')) {
-        let Ok(name) = HeaderName::from_bytes(name.trim_ascii()) else { continue };
+    for token in listed.iter().flat_map(|v| v.as_bytes().split(|b| *b == b',')).map(<[u8]>::trim_ascii) {
+        if is_connection_option(token) {
+            continue;
+        }
+        let Ok(name) = HeaderName::from_bytes(token) else { continue };
         if !MUST_STAY.contains(&name) {
             headers.remove(name);
         }
     }
+}
+
+/// Whether a token of `Connection` says how long the connection lives; the field `Keep-Alive` goes in any case.
+fn is_connection_option(token: &[u8]) -> bool {
+    token.eq_ignore_ascii_case(b"keep-alive") || token.eq_ignore_ascii_case(b"close")
 }
 
 /// Fields a client may not have removed by naming them in `Connection`: the request would mean something else.

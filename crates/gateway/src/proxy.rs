@@ -9,7 +9,8 @@ use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use engine::{
-    BodyLength, BodyNeed, Bundle, HttpVersion, RequestHead, ResponseHead, Scheme, Surroundings, Transaction, UpstreamProtocol,
+    BodyLength, BodyNeed, Bundle, HttpVersion, RequestHead, RequestIdText, ResponseHead, Scheme, Surroundings, Transaction,
+    UpstreamProtocol,
 };
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, ORIGIN, TE, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
@@ -36,12 +37,12 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
     client.set_unread_body(!incoming.is_end_stream());
     let started_at = clock::now();
     let request_id = clock::request_id(started_at, &client.worker);
-    let id_value = HeaderValue::try_from(request_id.to_string()).unwrap_or(HeaderValue::from_static(""));
+    let id_value = HeaderValue::from_str(RequestIdText::from(request_id).as_str()).unwrap_or(HeaderValue::from_static(""));
     let shared = &client.worker.shared;
     let loaded = shared.bundle.load_full();
     let has_bundle = loaded.is_some();
     let bundle = loaded.unwrap_or_else(|| Arc::new(Bundle::none()));
-    let transaction = Transaction::begin(bundle.clone(), &shared.keys, request_id, started_at, shared.mode.load());
+    let transaction = Box::new(Transaction::begin(bundle.clone(), &shared.keys, request_id, started_at, shared.mode.load()));
     let exchange = Rc::new(Exchange::new(shared.clone(), transaction, started_at, client.tls));
     // Before it is judged, so that a field that `Connection` names is not judged and then gone.
     let upgrade = headers::requested_upgrade(&head.headers).filter(|_| head.version == Version::HTTP_11);

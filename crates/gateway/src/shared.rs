@@ -156,9 +156,9 @@ impl Shared {
     }
 
     /// Counts an ended transaction and hands its record to the writer. Never waits.
-    pub fn ended(&self, ended: Ended) {
+    pub fn ended(&self, ended: Box<Ended>) {
         self.metrics.ended(&ended);
-        self.records.offer(Box::new(ended));
+        self.records.offer(ended);
     }
 
     /// Moves on to the next phase and shows it.

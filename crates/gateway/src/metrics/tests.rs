@@ -47,7 +47,7 @@ fn an_ended_transaction_is_counted_by_zone_verdict_and_status() {
     let shared = shared(dir.path(), "");
     let zone = ended(0).record.zone;
     shared.metrics.zones().serve([&*zone].into_iter());
-    (0..14).for_each(|n| shared.ended(ended(n)));
+    (0..14).for_each(|n| shared.ended(Box::new(ended(n))));
     shared.metrics.refused_without_bundle();
     shared.metrics.engine_panicked();
     report::refresh(&shared);

@@ -95,7 +95,7 @@ fn the_status_file_follows_changes_and_ends_with_the_last_word() {
     fs::write(dir.join("bundles/current"), "broken").unwrap();
     eventually("mode and refusal are shown", || status(&dir)["mode"] == "log" && status(&dir)["bundle_refused"].is_string());
     assert!(status(&dir)["bundle_errors"][0]["path"].is_string());
-    (0..10).for_each(|n| shared.ended(ended(n)));
+    (0..10).for_each(|n| shared.ended(Box::new(ended(n))));
     services.stop();
     let last = status(&dir);
     assert_eq!(last["phase"], "stopped");
