@@ -161,6 +161,26 @@ fn an_answer_before_the_request_ends_reaches_the_client() {
 }
 
 #[test]
+fn an_answer_before_the_request_ends_reaches_the_client_even_when_the_upstream_hangs_up() {
+    // It closes with the body unread: the kernel resets the connection, and writing to it fails before the answer is read.
+    let upstream = Upstream::start(|mut peer, _| {
+        peer.read_head();
+        peer.write("HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
+    });
+    let gateway = gateway(&[upstream.address]);
+    let piece = vec![b'x'; 64 << 10];
+    for _ in 0..100 {
+        let mut client = Peer::connect(gateway.address());
+        client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+        for _ in 0..8 {
+            let _ = client.write_bytes(&piece);
+        }
+        let response = client.response();
+        assert_eq!((response.status, response.text().as_str()), (413, "big"));
+    }
+}
+
+#[test]
 fn an_upload_goes_on_while_its_answer_streams() {
     const LENGTH: usize = 8 << 20;
     let upstream = Upstream::start(|mut peer, _| {

@@ -58,7 +58,7 @@ impl H1Connection {
     /// Speaks HTTP/1.1 on a connected stream.
     pub async fn open(stream: Stream) -> Result<Box<H1Connection>, hyper::Error> {
         let awaits_head = Rc::new(Cell::new(false));
-        let io = TokioIo::new(UpstreamIo { stream, received_since_write: 0, awaits_head: awaits_head.clone() });
+        let io = TokioIo::new(UpstreamIo::new(stream, awaits_head.clone()));
         let (sender, driver) = http1::Builder::new().max_buf_size(MAX_BUFFER_BYTES).handshake(io).await?;
         Ok(Box::new(H1Connection {
             sender,
@@ -147,10 +147,35 @@ impl H1Connection {
 }
 
 /// The stream to an upstream; remembers how much came back since the last write, and ends what sends no head but goes on.
+///
+/// An upstream may answer and close while the request is still being sent (RFC 9112 section 9.5). Its answer then waits to be
+/// read although nothing can be written any more, so a lost peer is an error of reading only: what is written to it is dropped.
 struct UpstreamIo {
     stream: Stream,
     received_since_write: usize,
     awaits_head: Rc<Cell<bool>>,
+    is_write_lost: bool,
+}
+
+impl UpstreamIo {
+    fn new(stream: Stream, awaits_head: Rc<Cell<bool>>) -> UpstreamIo {
+        UpstreamIo { stream, received_since_write: 0, awaits_head, is_write_lost: false }
+    }
+
+    /// What a write of `length` bytes gives, given what the stream said.
+    fn written(&mut self, result: Poll<io::Result<usize>>, length: usize) -> Poll<io::Result<usize>> {
+        match result {
+            Poll::Ready(Err(error)) if is_peer_gone(&error) => {
+                self.is_write_lost = true;
+                Poll::Ready(Ok(length))
+            }
+            result => result,
+        }
+    }
+}
+
+fn is_peer_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted)
 }
 
 impl AsyncRead for UpstreamIo {
@@ -167,13 +192,22 @@ impl AsyncRead for UpstreamIo {
 
 impl AsyncWrite for UpstreamIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.is_write_lost {
+            return Poll::Ready(Ok(buf.len()));
+        }
         self.received_since_write = 0;
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let result = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.written(result, buf.len())
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let length = bufs.iter().map(|buf| buf.len()).sum();
+        if self.is_write_lost {
+            return Poll::Ready(Ok(length));
+        }
         self.received_since_write = 0;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.written(result, length)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -181,7 +215,11 @@ impl AsyncWrite for UpstreamIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        if self.is_write_lost {
+            return Poll::Ready(Ok(()));
+        }
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.written(result.map_ok(|()| 0), 0).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
