@@ -9,6 +9,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,7 +23,7 @@ from hoplon.storage.records.quarantine import quarantined
 from hoplon.storage.records.reader import open_records
 from hoplon.storage.records.retain import Limits
 from hoplon.storage.state import StateDirectory, create_state
-from hoplon.worker import CYCLE_SECONDS, LONGEST_PAUSE_SECONDS, Worker
+from hoplon.worker import CYCLE_SECONDS, CYCLES_PER_HOUSEKEEPING, LONGEST_PAUSE_SECONDS, Worker
 from support.records import START, SegmentWriter, Traffic, generate, segment_name, write_segment
 
 FOREVER = Limits(1e9, 2**50)
@@ -125,6 +126,33 @@ def test_retention_runs(state: StateDirectory, layout: Layout) -> None:
     working = worker(state, Limits(86400, 2**50), now=START + timedelta(days=3))
     working.cycle()
     assert rows(layout) == 0 and working.tally.files_deleted > 0
+
+
+def test_a_clock_that_jumps_deletes_nothing_by_age(state: StateDirectory, layout: Layout) -> None:
+    fill(layout, 1)
+    now, monotonic = START, 0.0
+    working = Worker(state, Limits(86400, 2**50), now=lambda: now, monotonic=lambda: monotonic)
+    working.cycle()
+    now += timedelta(days=30)
+    for _ in range(2 * CYCLES_PER_HOUSEKEEPING):
+        monotonic += CYCLE_SECONDS
+        working.cycle()
+    assert rows(layout) == 50
+    now, monotonic = now + timedelta(hours=1), monotonic + 3600
+    for _ in range(CYCLES_PER_HOUSEKEEPING):
+        working.cycle()
+    assert rows(layout) == 0, "an hour later the new time is believed"
+
+
+def test_a_log_that_cannot_be_written_does_not_end_it(
+    state: StateDirectory, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(layout, 1)
+    monkeypatch.setattr("hoplon.storage.records.seal.write_parquet", _no_space)
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=len, flush=_no_space))
+    working = worker(state)
+    working.cycle()
+    assert working.tally.failures_in_a_row == 1
 
 
 def test_quarantine_is_kept_as_long_as_records(state: StateDirectory, layout: Layout) -> None:

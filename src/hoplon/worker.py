@@ -9,9 +9,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +29,7 @@ from hoplon.storage.records.compact import Compactor, clean_up
 from hoplon.storage.records.layout import Layout, OpenSegment, SealedFile, open_segments, sealed_files, utc_day
 from hoplon.storage.records.lock import RecordsBusyError, changing
 from hoplon.storage.records.quarantine import quarantine, quarantined
-from hoplon.storage.records.retain import Limits, expire_quarantine, retain
+from hoplon.storage.records.retain import Limits, TrustedClock, expire_quarantine, retain
 from hoplon.storage.records.schema import RecordSchema, current_schema
 from hoplon.storage.records.seal import Sealer
 from hoplon.storage.state import StateDirectory, create_state
@@ -67,11 +68,13 @@ class Worker:
         limits: Limits,
         schema: RecordSchema | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
         self._layout = Layout.of_state(state.root)
         self._limits = limits
-        self._now = now
+        self._now, self._monotonic = now, monotonic
+        self._clock = TrustedClock(now(), monotonic())
         schema = schema or current_schema()
         self._sealer = Sealer(self._layout, schema)
         self._compactor = Compactor(self._layout, schema)
@@ -150,8 +153,10 @@ class Worker:
         self.tally.files_compacted += len(group)
 
     def _retain(self) -> None:
-        self.tally.files_deleted += len(retain(self._layout, self._limits, self._now()))
-        expire_quarantine(self._layout, self._limits, self._now())
+        now = self._clock.read(self._now(), self._monotonic())
+        self.tally.files_deleted += len(retain(self._layout, self._limits, now))
+        if now is not None:
+            expire_quarantine(self._layout, self._limits, now)
 
     def _put_aside(self, path: Path, reason: str) -> None:
         with changing(self._layout):
@@ -174,10 +179,10 @@ class Worker:
     def _say(self, step: str, message: str) -> None:
         moment = self._now().isoformat(timespec="seconds")
         self.tally.problems.append({"time": moment, "step": step, "message": message})
-        print(
-            json.dumps({"time": moment, "level": "error", "part": "worker", "step": step, "message": message}),
-            flush=True,
-        )
+        line = json.dumps({"time": moment, "level": "error", "part": "worker", "step": step, "message": message})
+        # The log may lie on the disk that is full: what is said there is not worth the worker's life.
+        with suppress(OSError):
+            print(line, flush=True)
 
     def status(self) -> dict[str, object]:
         """What `run/worker.status.json` says."""

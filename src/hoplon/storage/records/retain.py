@@ -6,7 +6,7 @@ The gateway enforces the same limits by itself (a dead worker must not fill the 
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -23,12 +23,37 @@ class Limits:
     bytes: int
 
 
-def expired(files: Sequence[SealedFile], open_bytes: int, limits: Limits, now: datetime) -> list[SealedFile]:
+JUMP_SECONDS = 300.0
+"""A difference between the wall clock and the monotonic one that is not drift."""
+DISTRUST_SECONDS = 3600.0
+"""After a jump the clock is not believed this long: it may jump back."""
+
+
+class TrustedClock:
+    """The wall clock, compared with the monotonic one at each look: a wrong time must not delete records.
+
+    The gateway does the same (crates/gateway/src/calendar.rs).
+    """
+
+    def __init__(self, wall: datetime, monotonic: float) -> None:
+        self._wall, self._monotonic = wall, monotonic
+        self._trusted_from = monotonic
+
+    def read(self, wall: datetime, monotonic: float) -> datetime | None:
+        """The time, or None while the clock is not believed."""
+        difference = (wall - self._wall).total_seconds() - (monotonic - self._monotonic)
+        if abs(difference) > JUMP_SECONDS:
+            self._trusted_from = monotonic + DISTRUST_SECONDS
+        self._wall, self._monotonic = wall, monotonic
+        return wall if monotonic >= self._trusted_from else None
+
+
+def expired(files: Sequence[SealedFile], open_bytes: int, limits: Limits, now: datetime | None) -> list[SealedFile]:
     """The sealed files to delete: whole days beyond the age, then the oldest segments until all fit in the bytes.
 
-    All files of a segment's day go together, so that no violation outlives its record.
+    All files of a segment's day go together, so that no violation outlives its record. Without `now` age is not judged.
     """
-    oldest_day = utc_day(now - timedelta(seconds=limits.seconds))
+    oldest_day = date.min if now is None else utc_day(now - timedelta(seconds=limits.seconds))
     gone = [file for file in files if file.day < oldest_day]
     kept = [file for file in files if file.day >= oldest_day]
     excess = open_bytes + sum(file.size_bytes for file in kept) - limits.bytes
@@ -41,7 +66,9 @@ def expired(files: Sequence[SealedFile], open_bytes: int, limits: Limits, now: d
     return gone
 
 
-def retain(layout: Layout, limits: Limits, now: datetime, lock_timeout_seconds: float = 30.0) -> list[SealedFile]:
+def retain(
+    layout: Layout, limits: Limits, now: datetime | None, lock_timeout_seconds: float = 30.0
+) -> list[SealedFile]:
     """Delete what `expired` says; gives what was deleted."""
     with changing(layout, lock_timeout_seconds):
         open_bytes = sum(segment.size_bytes() for segment in open_segments(layout))
