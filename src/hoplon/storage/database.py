@@ -4,9 +4,10 @@ Every transaction is short and immediate, so writers queue instead of failing ha
 `HoplonError`s with what to do.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def open_database(path: Path) -> Engine:
     Raises `database.newer` when a newer Hoplon has written it, `database.unusable` or `database.locked` when it
     cannot be used.
     """
+    _make_private(path)
     engine = _connect(path)
     try:
         revision = _revision(engine)
@@ -120,6 +122,12 @@ def database_revision(path: Path) -> str | None:
         raise _explained(error, path) from error
     finally:
         engine.dispose()
+
+
+def _make_private(path: Path) -> None:
+    """Create the file where it is missing: SQLite would let everybody read it. What stands in the way, SQLite says."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _connect(path: Path) -> Engine:

@@ -2,6 +2,7 @@
 the Python half and the gateway, so their places never depend on a setting."""
 
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,17 @@ def create_state(root: Path) -> StateDirectory:
     except OSError as error:
         message = f"cannot create the state directory {root}: {error.strerror}"
         raise HoplonError("state.unusable", message, "choose another --state DIR") from error
+    _refuse_foreign(state)
     return state
+
+
+def _refuse_foreign(state: StateDirectory) -> None:
+    """Raise `state.unusable` where another user could choose the key or the policy, or could have done so before."""
+    for directory in (state.root, state.keys, state.bundles, state.bundle_parts, state.run, state.records, state.logs):
+        found = directory.stat()
+        if found.st_uid not in (os.geteuid(), 0) or found.st_mode & stat.S_IWOTH:
+            message = f"{directory} belongs to another user, or everybody may write to it"
+            raise HoplonError("state.unusable", message, "choose another --state DIR, or `chmod o-w` and `chown` it")
 
 
 def open_state(root: Path) -> StateDirectory:
