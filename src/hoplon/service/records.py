@@ -167,7 +167,9 @@ def stored_records(state: StateDirectory) -> StoredRecords:
     layout = Layout.of_state(state.root)
     with explained(), open_records(layout) as found:
         rows = {kind: _one(found.connection, f"SELECT count(*) FROM {kind}") for kind in KINDS}  # noqa: S608 - of KINDS
-        oldest, newest = found.connection.execute("SELECT min(time), max(time) FROM records").fetchall()[0]
+        # As Arrow: DuckDB itself wants pytz to give a TIMESTAMPTZ to Python.
+        ends = found.connection.sql("SELECT min(time) AS oldest, max(time) AS newest FROM records").to_arrow_table()
+        oldest, newest = ends.to_pylist()[0].values()
         segments, files = open_segments(layout), sealed_files(layout)
         skipped = tuple(f"{item.path}: {item.reason}" for item in found.skipped)
     kinds = tuple(
