@@ -135,7 +135,7 @@ impl Passage {
             scheme: if self.origin.https { Scheme::Https } else { Scheme::Http },
             version: version(head.version),
             authority: head.uri.authority().map(|a| a.as_str()),
-            target: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+            target: target(&head.uri),
             headers: &head.headers,
             client: self.origin.client,
             body: body_length(body),
@@ -353,6 +353,15 @@ fn frame_request(fields: &mut HeaderMap, body: &RequestBody) {
             fields.remove(CONTENT_LENGTH);
             fields.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
+    }
+}
+
+/// Path and query; what has none and no scheme (`GET example.com`) is a target that only CONNECT may have.
+fn target(uri: &Uri) -> &str {
+    match (uri.path_and_query(), uri.scheme(), uri.authority()) {
+        (Some(path), _, _) => path.as_str(),
+        (None, None, Some(authority)) => authority.as_str(),
+        (None, _, _) => "/",
     }
 }
 

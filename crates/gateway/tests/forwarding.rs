@@ -267,3 +267,14 @@ fn several_cookie_fields_reach_the_upstream_as_one() {
         ["cookie: a=1; b=2"]
     );
 }
+
+#[test]
+fn a_target_that_is_no_path_is_refused() {
+    let (upstream, heads) = recording();
+    let gateway = gateway(&[upstream.address]);
+    for target in ["a", "a:80"] {
+        let response = send(gateway.address(), &format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert_eq!((response.status, response.problem_code().as_str()), (400, "refused"), "{target}");
+    }
+    assert!(heads.try_recv().is_err());
+}
