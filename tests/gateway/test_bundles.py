@@ -137,7 +137,7 @@ def test_at_a_restart_the_last_good_one_serves_and_without_any_nothing_passes(tm
     assert len(api.heads) == asked
 
 
-def test_up_puts_a_lost_bundle_back(tmp_path: Path, api: Upstream) -> None:
+def test_a_start_puts_a_lost_bundle_back(tmp_path: Path, api: Upstream) -> None:
     state = tmp_path / "state"
     with running(state, "--upstream", api.url, part="gateway") as gateway:
         good = gateway.status()["bundle"]
