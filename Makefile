@@ -39,16 +39,17 @@ $(STAMPS)/python: requirements/dev.txt $(STAMPS)/tools
 	@uv pip sync --quiet --require-hashes requirements/dev.txt
 	@touch $@
 
+# Everything it would install is there already, so maturin may not look for newer: the second build works without a network.
 .PHONY: build
 build: $(STAMPS)/python ## Build the package with its Rust half, optimised
 	$(call say,build: Rust half and package (release))
-	@maturin develop --quiet --uv --locked --release
+	@UV_OFFLINE=1 maturin develop --quiet --uv --locked --release
 
 # The same profile as `cargo test`, so that the dependencies compile once for both.
 .PHONY: build-dev
 build-dev: $(STAMPS)/python
 	$(call say,build: Rust half and package (development))
-	@maturin develop --quiet --uv --locked
+	@UV_OFFLINE=1 maturin develop --quiet --uv --locked
 
 .PHONY: lock
 lock: $(STAMPS)/tools ## Lock the newest Python dependencies (Rust: cargo update)
