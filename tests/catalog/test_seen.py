@@ -25,6 +25,8 @@ class Hit:
     action: str = "allow"
     operation_path: str | None = None
     host: str = "api.example.com"
+    client: str = "c"
+    session_verified: bool = False
 
 
 @contextmanager
@@ -67,6 +69,15 @@ def test_ids_become_one_operation_with_its_figures() -> None:
     assert operation.p50_ms == pytest.approx(49) and operation.p99_ms == pytest.approx(98.98)
     assert operation.first_seen == START and operation.last_seen == START + timedelta(seconds=102)
     assert not operation.is_saved
+
+
+def test_sessions_invented_at_one_address_count_once() -> None:
+    invented = [Hit("GET", "/a", session=f"s{number}") for number in range(5)]
+    moving = [Hit("GET", "/b", session="s", client=f"c{number}") for number in range(5)]
+    verified = [Hit("GET", "/c", session=f"s{number}", session_verified=True) for number in range(5)]
+    apart = [Hit("GET", "/d", session=f"s{number}", client=f"c{number}") for number in range(5)]
+    found = {each.path: each.callers for each in seen([*invented, *moving, *verified, *apart]).operations}
+    assert found == {"/a": 1, "/b": 1, "/c": 5, "/d": 5}
 
 
 def test_versions_stay_apart() -> None:

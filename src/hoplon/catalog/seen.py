@@ -28,6 +28,7 @@ _MEASURES = f"""
     count(*) AS requests,
     count(*) FILTER ({_SUCCESS}) AS successes,
     approx_count_distinct(session) FILTER ({_SUCCESS}) AS sessions,
+    approx_count_distinct(CASE WHEN session_verified THEN session ELSE client END) FILTER ({_SUCCESS}) AS callers,
     quantile_cont(duration_us, [0.5, 0.99]) AS quantiles_us,
     count(*) FILTER (status BETWEEN 400 AND 499) AS client_errors,
     count(*) FILTER (status >= 500) AS server_errors,
@@ -44,7 +45,7 @@ _FORMS = f"""
 _MERGED = f"""
     SELECT m.to_method AS method, host, m.template AS form, {_MEASURES}
     FROM (
-        SELECT records.method, host, session, duration_us, status, action, time,
+        SELECT records.method, host, session, session_verified, client, duration_us, status, action, time,
             coalesce(operation_path, path_form) AS form FROM records
     ) AS records JOIN merged AS m USING (method, host, form)
     GROUP BY m.to_method, host, m.template
@@ -66,8 +67,9 @@ class SavedTemplate:
 
 @dataclass(frozen=True, slots=True)
 class SeenOperation:
-    """One operation and its traffic. Durations in milliseconds; `sessions` (approximate, as HyperLogLog counts) only
-    those that were answered successfully."""
+    """One operation and its traffic. Durations in milliseconds; `sessions` and `callers` (approximate, as HyperLogLog
+    counts) only those that were answered successfully. `callers` are the sessions that learning counts as distinct:
+    those that nobody verified only as far as their addresses differ."""
 
     method: str
     host: str
@@ -76,6 +78,7 @@ class SeenOperation:
     requests: int
     successes: int
     sessions: int
+    callers: int
     p50_ms: float | None
     p99_ms: float | None
     client_errors: int
@@ -182,6 +185,7 @@ def _measure(
 def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
     p50_us, p99_us = row["quantiles_us"] or (None, None)
     kept = {name: value for name, value in row.items() if name not in ("method", "host", "form", "quantiles_us")}
+    kept["callers"] = min(kept["callers"], kept["sessions"])
     return {**kept, "p50_ms": _milliseconds(p50_us), "p99_ms": _milliseconds(p99_us)}
 
 

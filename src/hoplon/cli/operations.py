@@ -27,7 +27,10 @@ _HEADINGS = ("method", "host", "path", "requests", "sessions", "p50 ms", "p99 ms
     help="With --as-policy: write the whole policy with them here.",
 )
 @click.option(
-    "--min-sessions", default=2, show_default=True, help="With --as-policy: called successfully by this many sessions."
+    "--min-sessions",
+    default=2,
+    show_default=True,
+    help="With --as-policy: called successfully by this many sessions (unverified ones: from as many addresses).",
 )
 @zone_option
 @time_options

@@ -15,14 +15,15 @@ ANY_HOST = "*"
 
 
 def new_operations(found: ZoneOperations, min_sessions: int = 2) -> list[SavedTemplate]:
-    """Seen operations that are not saved and that at least `min_sessions` sessions called successfully (nobody teaches
-    Hoplon alone), by host and path. Where all traffic has one host, the operation is for any host of the zone."""
+    """Seen operations that are not saved and that at least `min_sessions` distinct sessions called successfully, by host
+    and path: nobody teaches Hoplon alone, not by inventing tokens at one address either. Where all traffic has one host,
+    the operation is for any host of the zone."""
     is_one_host = len(found.catalogue.hosts) <= 1
     return sorted(
         (
             SavedTemplate(each.method, ANY_HOST if is_one_host else each.host, each.path)
             for each in found.catalogue.operations
-            if not each.is_saved and each.sessions >= min_sessions
+            if not each.is_saved and each.callers >= min_sessions
         ),
         key=lambda each: (each.host, each.path, each.method),
     )
