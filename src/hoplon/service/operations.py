@@ -15,9 +15,9 @@ ANY_HOST = "*"
 
 
 def new_operations(found: ZoneOperations, min_sessions: int = 2) -> list[SavedTemplate]:
-    """Seen operations that are not saved and that at least `min_sessions` distinct sessions called successfully, by host
-    and path: nobody teaches Hoplon alone, not by inventing tokens at one address either. Where all traffic has one host,
-    the operation is for any host of the zone."""
+    """Seen operations that are not saved and that at least `min_sessions` distinct sessions called successfully, by
+    host and path: nobody teaches Hoplon alone, not by inventing tokens at one address either. Where all traffic has one
+    host, the operation is for any host of the zone."""
     is_one_host = len(found.catalogue.hosts) <= 1
     return sorted(
         (
