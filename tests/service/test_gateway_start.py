@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hoplon.settings.fields import Settings, TlsSettings
 from hoplon.settings.load import load_settings
 from hoplon.storage.locks import holding_part
 from hoplon.storage.state import create_state
+from support.installation import make_certificate
 
 pytest.importorskip("hoplon._native")
 PARTS = ("supervisor", "gateway", "worker")
@@ -93,25 +93,6 @@ def test_an_upstream_that_is_hoplon_itself_is_refused(state: Path) -> None:
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return make_certificate(tmp_path_factory.mktemp("tls"))
-
-
-def make_certificate(directory: Path) -> tuple[Path, Path]:
-    certificate, key = directory / "c.pem", directory / "k.pem"
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "1",
-    ]
-    command += ["-subj", "/CN=localhost"]
-    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
-    return certificate, key
 
 
 def tls_failure(state: Path, certificate: Path, key: Path) -> str:

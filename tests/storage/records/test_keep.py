@@ -13,13 +13,10 @@ from hoplon.storage.records.reader import open_records
 from hoplon.storage.records.retain import Limits, retain
 from hoplon.storage.records.schema import current_schema
 from hoplon.storage.records.seal import Sealer
+from support.crash import Crash, crash_at
 from support.records import START, Traffic, generate, segment_name, write_segment
 
 TODAY = date(2026, 3, 3)
-
-
-class Crash(BaseException):
-    """The process died here."""
 
 
 def fill(layout: Layout, segments: int, days: int = 1, rows: int = 100) -> None:
@@ -83,18 +80,8 @@ def test_a_crash_at_any_rename_of_a_compaction_loses_and_doubles_nothing(
 ) -> None:
     fill(layout, segments=3)
     before = {kind: ids(layout, kind) for kind in KINDS}
-    left = [step]
-
-    def crash(source: Path, target: Path) -> None:
-        if left[0] == 0 and not after:
-            raise Crash
-        source.replace(target)
-        if left[0] == 0:
-            raise Crash
-        left[0] -= 1
-
     with pytest.raises(Crash):
-        compact(layout, crash)
+        compact(layout, crash_at(step, after=after))
     assert {kind: ids(layout, kind) for kind in KINDS} == before
     clean_up(layout)
     compact(layout)

@@ -19,14 +19,11 @@ from hoplon.storage.records.reader import Selection, open_records
 from hoplon.storage.records.schema import current_schema
 from hoplon.storage.records.seal import Sealer
 from hoplon.storage.records.stream import read_stream
+from support.crash import Crash, crash_at
 from support.records import START, ZONE, SegmentWriter, Traffic, generate, segment_name, write_segment
 
 NAME = segment_name(START)
 MIDNIGHT = START + timedelta(hours=24) - timedelta(seconds=300)
-
-
-class Crash(BaseException):
-    """The process died here."""
 
 
 def ids(layout: Layout, kind: str = "records") -> list[str]:
@@ -111,18 +108,8 @@ def test_a_crash_at_any_rename_loses_and_doubles_nothing(tmp_path: Path, after: 
         layout = Layout.of_state(tmp_path / f"step{step}")
         write_segment(layout, NAME, two_days())
         before = {kind: ids(layout, kind) for kind in KINDS}
-        left = [step]
-
-        def crash(source: Path, target: Path, left: list[int] = left) -> None:
-            if left[0] == 0 and not after:
-                raise Crash
-            source.replace(target)
-            if left[0] == 0:
-                raise Crash
-            left[0] -= 1
-
         with pytest.raises(Crash):
-            sealer(layout, crash).seal(open_segments(layout)[0])
+            sealer(layout, crash_at(step, after=after)).seal(open_segments(layout)[0])
         assert {kind: ids(layout, kind) for kind in KINDS} == before, f"after a crash at rename {step}"
         clean_up(layout)
         for segment in open_segments(layout):
