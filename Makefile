@@ -93,8 +93,19 @@ test-rust: $(STAMPS)/python
 	$(call say,cargo test)
 	@PROPTEST_RNG_SEED=$${PROPTEST_RNG_SEED-1} cargo test --quiet --locked --workspace 2> >(grep -v '^\.*{"time":' >&2) # the gateways under test log to stderr
 
+.PHONY: conformance
+conformance: build-dev $(STAMPS)/conformance ## The tests of others against our API: the SDKs' own, Schemathesis
+	@pytest --quiet tests/conformance
+
+CONFORMANCE := tests/conformance/setup.sh tests/conformance/typescript/package-lock.json $(wildcard requirements/conformance*.txt)
+$(STAMPS)/conformance: $(CONFORMANCE) $(STAMPS)/tools
+	$(call say,the tests of others: .cache/conformance)
+	@tests/conformance/setup.sh
+	@touch $@
+
 .PHONY: test-python
 test-python: build-dev
+	@$(MAKE) $(STAMPS)/conformance || echo "the tests of others could not be fetched: they are skipped"
 	$(call say,pytest)
 	@pytest --quiet
 

@@ -12,3 +12,4 @@ lock() {
 lock pyproject.toml --output-file requirements/runtime.txt
 lock pyproject.toml --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
 lock --group pyproject.toml:bench --output-file requirements/bench.txt
+lock --group pyproject.toml:conformance --output-file requirements/conformance.txt
