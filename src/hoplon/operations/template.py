@@ -17,6 +17,7 @@ _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _TOKEN = re.compile(r"[A-Z_-]{1,32}")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_ESCAPED_DOT = re.compile(r"%2[Ee]")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _PLAIN = re.compile(rf"(?:/(?:{_VARIABLE.pattern}|(?!\.)[A-Za-z0-9._~!$&'()*+,;=:@-]*))+")
 """Nearly every path: canonical as it stands. A shortcut only; what does not fit is looked at segment by segment."""
@@ -47,6 +48,27 @@ def path_fault(path: str) -> tuple[str, str] | None:
     if "?" in path or "#" in path:
         return f"`{path}`: an operation is known by its path alone", "leave the query string out"
     return next((fault for segment in path[1:].split("/") if (fault := _segment_fault(segment))), None)
+
+
+def is_variable(segment: str) -> bool:
+    """Whether a segment is a variable, `{name}`."""
+    return _VARIABLE.fullmatch(segment) is not None
+
+
+def without_dot_segments(path: str) -> str:
+    """RFC 3986 §5.2.4, as the engine does it: `/a/./b/../c` is `/a/c`, also where the dots are escaped."""
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for number, segment in enumerate(segments, start=1):
+        plain = _ESCAPED_DOT.sub(".", segment)
+        if plain not in (".", ".."):
+            kept.append(segment)
+            continue
+        if plain == ".." and kept:
+            kept.pop()
+        if number == len(segments):
+            kept.append("")
+    return "/" + "/".join(kept)
 
 
 def canonical_path(path: str) -> str:
@@ -89,6 +111,8 @@ def _segment_fault(segment: str) -> tuple[str, str] | None:
         )
     if "\\" in segment or any(ord(character) < 0x20 or ord(character) == 0x7F for character in segment):
         return f"{segment!r}: a path with `\\` or control characters is refused in any mode", "remove it"
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in segment):
+        return f"{segment!r}: half of a surrogate pair is no character", "remove it"
     if re.search(r"%(?![0-9A-Fa-f]{2})", segment):
         return f"`{segment}`: `%` must be followed by two hexadecimal digits", "write a percent sign as `%25`"
     if "%00" in segment:

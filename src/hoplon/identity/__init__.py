@@ -1,0 +1,1 @@
+"""Session identifiers: which header or cookie says whose request it is."""
