@@ -56,6 +56,24 @@ class RecordsSettings(_Section):
     )
 
 
+class ControlPlaneSettings(_Section):
+    """The control plane that a gateway of its own follows; without `url` it serves this state directory's policy."""
+
+    url: str | None = Field(default=None, description="Address of the control plane's API: `https://host:port`.")
+    credential: Path | None = Field(default=None, description="File (mode 0600) with this gateway's token.")
+    ca: Path | None = Field(default=None, description="PEM file: who signed its certificate. Default: the system's.")
+    danger_plain_http: bool = Field(
+        default=False, description="Send the credential over `http://` to another machine: whoever listens can use it."
+    )
+
+    @model_validator(mode="after")
+    def _credential_with_url(self) -> Self:
+        if (self.url is None) != (self.credential is None):
+            missing = "credential" if self.credential is None else "url"
+            raise ValueError(f"a gateway follows by URL and with a credential; `{missing}` is missing")
+        return self
+
+
 class Settings(_Section):
     """All process settings, checked."""
 
@@ -86,6 +104,7 @@ class Settings(_Section):
     drain_seconds: float = Field(default=10.0, ge=0, le=3600, description="How long requests may finish when it stops.")
     tls: TlsSettings = TlsSettings()
     records: RecordsSettings = RecordsSettings()
+    control_plane: ControlPlaneSettings = ControlPlaneSettings()
 
     @field_validator("listen")
     @classmethod

@@ -1,6 +1,7 @@
 """Bundles on disk: content-addressed parts, a manifest put in place by one atomic rename, and the cleaning up.
 
     bundles/current   bundles/last_good   bundles/parts/<sha256>   bundles/history/<manifest sha256>
+    bundles/generation: how often the policy versions began anew (a restored backup); missing means 0
 
 Parts are on disk before the manifest that names them; whoever reads `current` finds everything. Callers hold the
 policy lock.
@@ -8,6 +9,9 @@ policy lock.
 
 import hashlib
 import json
+import os
+import secrets
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,7 +19,7 @@ from typing import Any
 from hoplon.errors import HoplonError
 from hoplon.model.mode import Mode
 from hoplon.model.versions import PolicyBundle
-from hoplon.storage.files import replace_file
+from hoplon.storage.files import replace_file, sync_directory
 from hoplon.storage.state import StateDirectory
 
 KEPT_MANIFESTS = 20
@@ -26,7 +30,7 @@ def stage_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
     """Write everything but `current`: a full disk is noticed here, before anything is committed."""
     try:
         for digest, content in bundle.parts.items():
-            if not _is_intact(state.bundle_parts / digest, digest):
+            if not has_part(state, digest):
                 replace_file(state.bundle_parts / digest, content)
         history = _history(state)
         history.mkdir(exist_ok=True, mode=0o700)
@@ -42,6 +46,54 @@ def activate_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
     except OSError as error:
         raise _unwritable(error) from error
     collect_garbage(state)
+
+
+def has_part(state: StateDirectory, digest: str) -> bool:
+    """Whether a part is there with the content that its name says; a torn or edited one is not."""
+    return manifest_hash(state.bundle_parts / digest) == digest
+
+
+def receive_part(state: StateDirectory, digest: str, size_bytes: int, pieces: Iterable[bytes]) -> None:
+    """Write a part that comes in pieces. Raises `delivery.corrupt` when they are not what its name and size say."""
+    target = state.bundle_parts / digest
+    temporary = target.with_name(f".{digest}.{secrets.token_hex(6)}")
+    try:
+        with open(temporary, "xb", opener=_private) as file:
+            found, received_bytes = hashlib.sha256(), 0
+            for piece in pieces:
+                received_bytes += len(piece)
+                if received_bytes > size_bytes:
+                    break
+                found.update(piece)
+                file.write(piece)
+            if received_bytes != size_bytes or found.hexdigest() != digest:
+                raise HoplonError("delivery.corrupt", f"part {digest[:16]} arrived with another content")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        raise _unwritable(error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_directory(state.bundle_parts)
+
+
+def read_generation(state: StateDirectory) -> int:
+    """The generation of the policy versions in this state directory; 0 when it never changed."""
+    try:
+        return int(state.generation.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def write_generation(state: StateDirectory, generation: int) -> None:
+    """Say that the bundles here are of `generation`."""
+    replace_file(state.generation, f"{generation}\n".encode())
+
+
+def begin_generation(state: StateDirectory) -> None:
+    """Say that policy versions begin anew here (a backup was restored): gateways that follow accept older ones once."""
+    write_generation(state, max(read_generation(state) + 1, int(time.time())))
 
 
 def manifest_hash(path: Path) -> str | None:
@@ -96,9 +148,8 @@ def _history(state: StateDirectory) -> Path:
     return state.bundles / "history"
 
 
-def _is_intact(part: Path, digest: str) -> bool:
-    """Whether the part is there with the content that its name says; a torn or edited one is written anew."""
-    return manifest_hash(part) == digest
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def _newest_first(directory: Path) -> list[Path]:

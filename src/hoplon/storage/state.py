@@ -55,6 +55,11 @@ class StateDirectory:
         return self.bundles / "mode"
 
     @property
+    def generation(self) -> Path:
+        """How often policy versions began anew: a number, larger after a restored backup. Missing means 0."""
+        return self.bundles / "generation"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 
