@@ -74,6 +74,14 @@ class ControlPlaneSettings(_Section):
         return self
 
 
+class ApiSettings(_Section):
+    """The control plane's API."""
+
+    max_body_bytes: int = Field(
+        default=32 * 1024**2, ge=64 * 1024, le=1024**3, description="A request with a longer body gets 413."
+    )
+
+
 class Settings(_Section):
     """All process settings, checked."""
 
@@ -105,6 +113,7 @@ class Settings(_Section):
     tls: TlsSettings = TlsSettings()
     records: RecordsSettings = RecordsSettings()
     control_plane: ControlPlaneSettings = ControlPlaneSettings()
+    api: ApiSettings = ApiSettings()
 
     @field_validator("listen")
     @classmethod

@@ -1,0 +1,268 @@
+"""Everything that can be asked for: method, path, who may, and the handler (`module:function` of this package).
+
+A route without handler belongs to a feature that this version does not have: after the permission check it answers 501.
+Rows of one resource stand together, in the order of docs/api.md; who adds a resource adds its rows here.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+CLOUDFLARE = "/client/v4"
+OWN = "/hoplon/v1"
+
+ZONE_READ = "Zone Read"
+ZONE_WRITE = "Zone Write"
+GATEWAY_READ = "API Gateway Read"
+GATEWAY_WRITE = "API Gateway Write"
+ACCOUNT_GATEWAY_READ = "Account API Gateway Read"
+ACCOUNT_GATEWAY_WRITE = "Account API Gateway Write"
+SETTINGS_READ = "Account Settings Read"
+LISTS_READ = "Account Filter Lists Read"
+LISTS_WRITE = "Account Filter Lists Edit"
+ANY_TOKEN = None
+
+
+class Route(NamedTuple):
+    """One method of one path.
+
+    `group` is the permission group (`hoplon.model.permissions`) that a token must be granted on the zone or account of
+    the path; None: any valid token may call. `feature` is the word of design section 6, or the resource's own.
+    """
+
+    method: str
+    path: str
+    group: str | None
+    feature: str
+    handler: str | None = None
+
+
+def _account(path: str) -> str:
+    return f"{CLOUDFLARE}/accounts/{{account_id}}{path}"
+
+
+def _zone(path: str) -> str:
+    return f"{CLOUDFLARE}/zones/{{zone_id}}{path}"
+
+
+def _gateway(path: str) -> str:
+    return _zone(f"/api_gateway{path}")
+
+
+def _own_zone(path: str) -> str:
+    return f"{OWN}/zones/{{zone_id}}{path}"
+
+
+def _unavailable(feature: str, read: str, write: str, paths: dict[str, str]) -> Iterator[Route]:
+    """Rows of a feature to come: path to its methods."""
+    for path, methods in paths.items():
+        for method in methods.split():
+            yield Route(method, path, read if method == "GET" else write, feature)
+
+
+ROUTES: tuple[Route, ...] = (
+    # accounts
+    Route("GET", f"{CLOUDFLARE}/accounts", SETTINGS_READ, "accounts"),
+    Route("GET", _account(""), SETTINGS_READ, "accounts"),
+    # zones
+    Route("GET", f"{CLOUDFLARE}/zones", ZONE_READ, "zones", "zones:list_zones"),
+    Route("POST", f"{CLOUDFLARE}/zones", ZONE_WRITE, "zones"),
+    Route("GET", _zone(""), ZONE_READ, "zones", "zones:get_zone"),
+    Route("PATCH", _zone(""), ZONE_WRITE, "zones"),
+    Route("DELETE", _zone(""), ZONE_WRITE, "zones"),
+    # api_gateway/configuration
+    Route("GET", _gateway("/configuration"), GATEWAY_READ, "identity"),
+    Route("PUT", _gateway("/configuration"), GATEWAY_WRITE, "identity"),
+    # api_gateway/operations
+    Route("GET", _gateway("/operations"), GATEWAY_READ, "operations"),
+    Route("POST", _gateway("/operations"), GATEWAY_WRITE, "operations"),
+    Route("DELETE", _gateway("/operations"), GATEWAY_WRITE, "operations"),
+    Route("POST", _gateway("/operations/item"), GATEWAY_WRITE, "operations"),
+    Route("GET", _gateway("/operations/{operation_id}"), GATEWAY_READ, "operations"),
+    Route("DELETE", _gateway("/operations/{operation_id}"), GATEWAY_WRITE, "operations"),
+    Route("GET", _gateway("/schemas"), GATEWAY_READ, "operations"),
+    # api_gateway/labels
+    Route("GET", _gateway("/labels"), GATEWAY_READ, "labels"),
+    Route("POST", _gateway("/labels/user"), GATEWAY_WRITE, "labels"),
+    Route("DELETE", _gateway("/labels/user"), GATEWAY_WRITE, "labels"),
+    Route("GET", _gateway("/labels/user/{name}"), GATEWAY_READ, "labels"),
+    Route("PUT", _gateway("/labels/user/{name}"), GATEWAY_WRITE, "labels"),
+    Route("PATCH", _gateway("/labels/user/{name}"), GATEWAY_WRITE, "labels"),
+    Route("DELETE", _gateway("/labels/user/{name}"), GATEWAY_WRITE, "labels"),
+    Route("PUT", _gateway("/labels/user/{name}/resources/operation"), GATEWAY_WRITE, "labels"),
+    Route("GET", _gateway("/labels/managed/{name}"), GATEWAY_READ, "labels"),
+    Route("PUT", _gateway("/labels/managed/{name}/resources/operation"), GATEWAY_WRITE, "labels"),
+    Route("POST", _gateway("/operations/labels"), GATEWAY_WRITE, "labels"),
+    Route("PUT", _gateway("/operations/labels"), GATEWAY_WRITE, "labels"),
+    Route("DELETE", _gateway("/operations/labels"), GATEWAY_WRITE, "labels"),
+    Route("POST", _gateway("/operations/{operation_id}/labels"), GATEWAY_WRITE, "labels"),
+    Route("PUT", _gateway("/operations/{operation_id}/labels"), GATEWAY_WRITE, "labels"),
+    Route("DELETE", _gateway("/operations/{operation_id}/labels"), GATEWAY_WRITE, "labels"),
+    # rules/lists
+    Route("GET", _account("/rules/lists"), LISTS_READ, "rules"),
+    Route("POST", _account("/rules/lists"), LISTS_WRITE, "rules"),
+    Route("GET", _account("/rules/lists/bulk_operations/{operation_id}"), LISTS_READ, "rules"),
+    Route("GET", _account("/rules/lists/{list_id}"), LISTS_READ, "rules"),
+    Route("PUT", _account("/rules/lists/{list_id}"), LISTS_WRITE, "rules"),
+    Route("DELETE", _account("/rules/lists/{list_id}"), LISTS_WRITE, "rules"),
+    Route("GET", _account("/rules/lists/{list_id}/items"), LISTS_READ, "rules"),
+    Route("POST", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules"),
+    Route("PUT", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules"),
+    Route("DELETE", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules"),
+    Route("GET", _account("/rules/lists/{list_id}/items/{item_id}"), LISTS_READ, "rules"),
+    # what a feature's own issue brings
+    *_unavailable(
+        "discovery",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _gateway("/discovery"): "GET",
+            _gateway("/discovery/operations"): "GET PATCH",
+            _gateway("/discovery/operations/{operation_id}"): "GET PATCH",
+        },
+    ),
+    *_unavailable(
+        "schemas",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _gateway("/operations/schema_validation"): "PATCH",
+            _gateway("/operations/{operation_id}/schema_validation"): "GET PUT",
+            _gateway("/settings/schema_validation"): "GET PUT PATCH",
+            _gateway("/user_schemas"): "GET POST",
+            _gateway("/user_schemas/hosts"): "GET",
+            _gateway("/user_schemas/{schema_id}"): "GET PATCH DELETE",
+            _gateway("/user_schemas/{schema_id}/operations"): "GET",
+            _zone("/schema_validation/schemas"): "GET POST",
+            _zone("/schema_validation/schemas/{schema_id}"): "GET PATCH DELETE",
+            _zone("/schema_validation/settings"): "GET PUT PATCH",
+            _zone("/schema_validation/settings/operations"): "GET PATCH",
+            _zone("/schema_validation/settings/operations/{operation_id}"): "GET PUT DELETE",
+        },
+    ),
+    *_unavailable(
+        "sequences",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _gateway("/seqrules"): "GET PUT",
+            _gateway("/seqrules/rules"): "POST",
+            _gateway("/seqrules/rules/{rule_id}"): "DELETE",
+        },
+    ),
+    *_unavailable(
+        "tokens",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _zone("/token_validation/config"): "GET POST",
+            _zone("/token_validation/config/{config_id}"): "GET PATCH DELETE",
+            _zone("/token_validation/config/{config_id}/credentials"): "PUT PATCH",
+            _zone("/token_validation/rules"): "GET POST",
+            _zone("/token_validation/rules/bulk"): "POST PATCH",
+            _zone("/token_validation/rules/preview"): "POST",
+            _zone("/token_validation/rules/{rule_id}"): "GET PATCH DELETE",
+        },
+    ),
+    *_unavailable(
+        "mtls",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _zone("/certificate_authorities/hostname_associations"): "GET PUT",
+            _zone("/client_certificates"): "GET POST",
+            _zone("/client_certificates/{client_certificate_id}"): "GET PATCH DELETE",
+        },
+    ),
+    *_unavailable(
+        "mtls",
+        ACCOUNT_GATEWAY_READ,
+        ACCOUNT_GATEWAY_WRITE,
+        {
+            _account("/mtls_certificates"): "GET POST",
+            _account("/mtls_certificates/{mtls_certificate_id}"): "GET DELETE",
+            _account("/mtls_certificates/{mtls_certificate_id}/associations"): "GET",
+        },
+    ),
+    *_unavailable(
+        "rules",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _gateway("/expression-template/fallthrough"): "POST",
+            _zone("/rulesets"): "GET POST",
+            _zone("/rulesets/phases/{ruleset_phase}/entrypoint"): "GET PUT",
+            _zone("/rulesets/phases/{ruleset_phase}/entrypoint/versions"): "GET",
+            _zone("/rulesets/phases/{ruleset_phase}/entrypoint/versions/{ruleset_version}"): "GET",
+            _zone("/rulesets/{ruleset_id}"): "GET PUT DELETE",
+            _zone("/rulesets/{ruleset_id}/rules"): "POST",
+            _zone("/rulesets/{ruleset_id}/rules/{rule_id}"): "PATCH DELETE",
+            _zone("/rulesets/{ruleset_id}/versions"): "GET",
+            _zone("/rulesets/{ruleset_id}/versions/{ruleset_version}"): "GET DELETE",
+        },
+    ),
+    *_unavailable(
+        "rules",
+        ACCOUNT_GATEWAY_READ,
+        ACCOUNT_GATEWAY_WRITE,
+        {
+            _account("/rulesets"): "GET POST",
+            _account("/rulesets/phases/{ruleset_phase}/entrypoint"): "GET PUT",
+            _account("/rulesets/phases/{ruleset_phase}/entrypoint/versions"): "GET",
+            _account("/rulesets/phases/{ruleset_phase}/entrypoint/versions/{ruleset_version}"): "GET",
+            _account("/rulesets/{ruleset_id}"): "GET PUT DELETE",
+            _account("/rulesets/{ruleset_id}/rules"): "POST",
+            _account("/rulesets/{ruleset_id}/rules/{rule_id}"): "PATCH DELETE",
+            _account("/rulesets/{ruleset_id}/versions"): "GET",
+            _account("/rulesets/{ruleset_id}/versions/{ruleset_version}"): "GET DELETE",
+        },
+    ),
+    *_unavailable(
+        "findings",
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _zone("/security-center/insights"): "GET",
+            _zone("/security-center/insights/audit-log"): "GET",
+            _zone("/security-center/insights/class"): "GET",
+            _zone("/security-center/insights/severity"): "GET",
+            _zone("/security-center/insights/type"): "GET",
+            _zone("/security-center/insights/{issue_id}/audit-log"): "GET",
+            _zone("/security-center/insights/{issue_id}/classification"): "PATCH",
+            _zone("/security-center/insights/{issue_id}/dismiss"): "PUT",
+        },
+    ),
+    *_unavailable(
+        "findings",
+        ACCOUNT_GATEWAY_READ,
+        ACCOUNT_GATEWAY_WRITE,
+        {
+            _account("/security-center/insights"): "GET",
+            _account("/security-center/insights/audit-log"): "GET",
+            _account("/security-center/insights/class"): "GET",
+            _account("/security-center/insights/severity"): "GET",
+            _account("/security-center/insights/type"): "GET",
+            _account("/security-center/insights/{issue_id}/audit-log"): "GET",
+            _account("/security-center/insights/{issue_id}/classification"): "PATCH",
+            _account("/security-center/insights/{issue_id}/context"): "GET",
+            _account("/security-center/insights/{issue_id}/dismiss"): "PUT",
+        },
+    ),
+    *_unavailable(
+        "scanner",
+        ACCOUNT_GATEWAY_READ,
+        ACCOUNT_GATEWAY_WRITE,
+        {
+            _account("/vuln_scanner/credential_sets"): "GET POST",
+            _account("/vuln_scanner/credential_sets/{credential_set_id}"): "GET PUT PATCH DELETE",
+            _account("/vuln_scanner/credential_sets/{credential_set_id}/credentials"): "GET POST",
+            _account("/vuln_scanner/credential_sets/{credential_set_id}/credentials/{credential_id}"): (
+                "GET PUT PATCH DELETE"
+            ),
+            _account("/vuln_scanner/scans"): "GET POST",
+            _account("/vuln_scanner/scans/{scan_id}"): "GET",
+            _account("/vuln_scanner/scans/{scan_id}/report"): "GET",
+            _account("/vuln_scanner/target_environments"): "GET POST",
+            _account("/vuln_scanner/target_environments/{target_environment_id}"): "GET PUT PATCH DELETE",
+        },
+    ),
+)
