@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from hoplon.model.policy import ZonePolicy
 from hoplon.policy.assembly import ZoneVersion, assemble, check_zones
 from hoplon.service.features import FEATURES
 from hoplon.service.policy import default_policy
@@ -50,8 +51,8 @@ def test_every_part_is_named_by_its_content() -> None:
 
 
 def test_zones_that_claim_the_same_host_or_name() -> None:
-    def zone(name: str, *hosts: str) -> ZoneVersion:
-        return replace(ZONE, policy=replace(ZONE.policy, zone=replace(ZONE.policy.zone, name=name, hosts=hosts)))
+    def zone(name: str, *hosts: str) -> ZonePolicy:
+        return replace(ZONE.policy.zone, name=name, hosts=hosts)
 
     assert check_zones([zone("a"), zone("b", "x"), zone("c", "{t}.x")]) == ()
     assert len(check_zones([zone("a"), zone("b")])) == 1

@@ -12,7 +12,8 @@ from sqlalchemy import insert
 
 from hoplon.errors import HoplonError
 from hoplon.storage import database
-from hoplon.storage.database import MIGRATIONS, NEWEST, database_revision, metadata, open_database, transaction, zones
+from hoplon.storage.database import MIGRATIONS, NEWEST, database_revision, open_database, transaction
+from hoplon.storage.tables import accounts, metadata
 
 
 def code_of(path: Path) -> str:
@@ -73,8 +74,8 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
 
     engine = open_database(tmp_path / "hoplon.db")
     with pytest.raises(ZeroDivisionError), transaction(engine) as connection:
-        connection.execute(insert(zones).values(id="0" * 32, name="x", created_at=datetime.now(UTC)))
+        connection.execute(insert(accounts).values(id="0" * 32, name="x", created_at=datetime.now(UTC)))
         raise ZeroDivisionError
     with transaction(engine) as connection:
-        assert connection.execute(zones.select()).all() == []
+        assert connection.execute(accounts.select().where(accounts.c.name == "x")).all() == []
     engine.dispose()

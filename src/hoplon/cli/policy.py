@@ -167,10 +167,12 @@ def _show_changes(changes: tuple[str, ...], nothing: str) -> None:
 def _show_applied(applied: "Applied", acknowledgement: "Acknowledgement") -> None:
     _show_changes(applied.changes, f"No change: zone {applied.zone_name} stays at version {applied.version}.")
     if applied.changes:
-        click.echo(f"Zone {applied.zone_name} is at version {applied.version} (bundle {applied.bundle[:16]}).")
+        click.echo(f"Zone {applied.zone_name} is at version {applied.version} ({_bundle(applied.bundle)}).")
     match acknowledgement.outcome:
         case "taken":
             click.echo(f"The gateway acts on it ({acknowledgement.seconds:.2f} s).")
+        case "no_upstream":
+            click.echo("No zone has an upstream yet, so no gateway can serve it.")
         case "not_running":
             click.echo("No gateway is running; it will begin with this policy.")
         case "refused":
@@ -178,6 +180,10 @@ def _show_applied(applied: "Applied", acknowledgement: "Acknowledgement") -> Non
         case "silent":
             message = f"the gateway has not said within {acknowledgement.seconds:g} s that it acts on it"
             report(message, "`hoplon doctor` says what is wrong with it")
+
+
+def _bundle(bundle: str | None) -> str:
+    return f"bundle {bundle[:16]}" if bundle else "in no bundle"
 
 
 def _applied_json(applied: "Applied", acknowledgement: "Acknowledgement") -> dict[str, Any]:
@@ -200,5 +206,4 @@ def _version_json(version: "PolicyVersion") -> dict[str, Any]:
         "author": version.author,
         "changes": version.changes,
         "bundle": version.bundle,
-        "document": version.document,
     }

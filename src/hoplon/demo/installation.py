@@ -110,7 +110,7 @@ def _apply(workspace: Workspace, text: str) -> Change:
     applied = apply_policy(workspace, text, "the demo's policy")
     taken = await_bundle(workspace.state, applied.bundle)
     milliseconds = (time.perf_counter() - began) * 1000
-    if taken.outcome != "taken":
+    if applied.bundle is None or taken.outcome != "taken":
         problems = "; ".join(map(str, taken.problems))
         raise HoplonError("demo.failed", f"the gateway did not take the policy: {taken.outcome} {problems}")
     return Change(applied.version, applied.bundle, milliseconds)

@@ -53,7 +53,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ZonePolicy:
-    """The part of a policy that belongs to no feature. No hosts means any host."""
+    """The part of a policy that belongs to no feature. No hosts means any host; no upstreams: it waits for some."""
 
     name: str
     upstreams: tuple[Upstream, ...]
@@ -63,6 +63,11 @@ class ZonePolicy:
     inspection: Inspection = Inspection()
     observe: Observe = Observe()
     block: Block = Block()
+
+    @property
+    def is_active(self) -> bool:
+        """Whether the gateway serves it. A zone that has no upstream yet is kept, but is in no bundle."""
+        return bool(self.upstreams)
 
 
 @dataclass(frozen=True, slots=True)

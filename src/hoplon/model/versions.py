@@ -10,8 +10,8 @@ from datetime import datetime
 class PolicyVersion:
     """One committed version of one zone's policy: who, when, what changed, and the bundle it led to.
 
-    `document` is the canonical TOML text, `changes` the sentences of the difference to the version before,
-    `bundle` the hash of the bundle that first held it (None when it was not put in place).
+    `changes` are the sentences of the difference to the version before; `bundle` is the hash of the bundle that first
+    held it or, when it was overtaken at once, a later one (None while it is not in place).
     """
 
     zone_id: str
@@ -19,7 +19,6 @@ class PolicyVersion:
     version: int
     committed_at: datetime
     author: str
-    document: str
     changes: tuple[str, ...]
     bundle: str | None
 

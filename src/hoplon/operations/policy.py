@@ -2,10 +2,9 @@
 operations part and, if asked for, one rule."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import Field
 
@@ -37,15 +36,25 @@ class OperationsTable(Table):
 
 @dataclass(frozen=True, slots=True, order=True)
 class SavedOperation:
-    """One saved operation: path canonical but variables under their own names, `host` lower case or `*`."""
+    """One saved operation: path canonical but variables under their own names, `host` lower case or `*`.
+
+    `stored` is (id, template) where the store knows them: computing those of thousands takes a noticeable time.
+    """
 
     host: str
     path: str
     method: str
+    stored: tuple[str, str] | None = field(default=None, compare=False, repr=False)
 
     @property
-    def id(self) -> UUID:
-        return template.operation_id(self.method, self.host, self.path)
+    def id(self) -> str:
+        """The UUID that the same method, host and template always have."""
+        return self.stored[0] if self.stored else str(template.operation_id(self.method, self.host, self.path))
+
+    @property
+    def template(self) -> str:
+        """The path as the engine writes it: variables are `{var1}`, `{var2}` …"""
+        return self.stored[1] if self.stored else template.engine_path(self.path)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}" + ("" if self.host == "*" else f" on {self.host}")
@@ -141,7 +150,7 @@ def _covers(pattern: str, host: str) -> bool:
 
 
 def _check_doubles(saved: Sequence[SavedOperation]) -> Iterator[Problem]:
-    first: dict[UUID, int] = {}
+    first: dict[str, int] = {}
     for index, operation in enumerate(saved):
         earlier = first.setdefault(operation.id, index)
         if earlier != index:
@@ -151,10 +160,10 @@ def _check_doubles(saved: Sequence[SavedOperation]) -> Iterator[Problem]:
 
 def _compile_saved(saved: SavedOperation) -> dict[str, str]:
     return {
-        "id": str(saved.id),
+        "id": saved.id,
         "method": saved.method,
-        "host": template.engine_host(saved.host),
-        "path": template.engine_path(saved.path),
+        "host": template.engine_host(saved.host) if "{" in saved.host else saved.host,
+        "path": saved.template,
     }
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hoplon.errors import Problem
-from hoplon.model.policy import Policy
+from hoplon.model.policy import Policy, ZonePolicy
 from hoplon.model.versions import PolicyBundle
 from hoplon.policy.feature import Feature
 from hoplon.policy.zone import compile_zone
@@ -33,35 +33,57 @@ class ZoneVersion:
     policy: Policy
 
 
+@dataclass(frozen=True, slots=True)
+class CompiledZone:
+    """One zone's share of a bundle: its parts, by kind, as the bytes that are hashed."""
+
+    zone_id: str
+    name: str
+    version: int
+    committed_at: datetime
+    parts: Mapping[str, bytes]
+
+
 def assemble(zones: Sequence[ZoneVersion], features: Sequence[Feature]) -> PolicyBundle:
-    """The bundle of these zones. Its time is that of the newest version in it."""
+    """The bundle of these zones, without those that have no upstream yet."""
+    return join([compile_version(zone, features) for zone in zones if zone.policy.zone.is_active])
+
+
+def compile_version(zone: ZoneVersion, features: Sequence[Feature]) -> CompiledZone:
+    """The expensive half: it depends on the version alone, so it is worth keeping."""
+    parts = {kind: canonical_json(content) for kind, content in _compile(zone, features).items()}
+    return CompiledZone(zone.zone_id, zone.policy.zone.name, zone.version, zone.committed_at, parts)
+
+
+def join(zones: Sequence[CompiledZone]) -> PolicyBundle:
+    """The cheap half: one bundle of compiled zones. Its time is that of the newest version in it."""
     parts: dict[str, bytes] = {}
     entries: list[dict[str, Any]] = []
     for zone in zones:
-        for kind, content in _compile(zone, features).items():
-            data = canonical_json(content)
+        for kind, data in zone.parts.items():
             digest = hashlib.sha256(data).hexdigest()
             parts[digest] = data
             entries.append(_entry(kind, zone.zone_id, digest, len(data)))
     return PolicyBundle(canonical_json(_manifest(zones, entries)), parts)
 
 
-def check_zones(zones: Sequence[ZoneVersion]) -> tuple[Problem, ...]:
+def check_zones(zones: Sequence[ZonePolicy]) -> tuple[Problem, ...]:
     """Names and hosts that two zones claim: a request must belong to one zone only."""
     owner: dict[str, str] = {}
     problems = _check_names(zones)
     for zone in zones:
-        name = zone.policy.zone.name
-        for host in zone.policy.zone.hosts or ("",):
-            other = owner.setdefault(_VARIABLE_LABEL.sub("{}", host), name)
-            if other != name:
+        for host in zone.hosts or ("",):
+            other = owner.setdefault(_VARIABLE_LABEL.sub("{}", host), zone.name)
+            if other != zone.name:
                 what = f"`{host}` belongs" if host else "any host (empty `hosts`) belongs"
-                problems.append(Problem("zone.hosts", f"{what} to zone `{other}` and to zone `{name}`", _OVERLAP_HINT))
+                problems.append(
+                    Problem("zone.hosts", f"{what} to zone `{other}` and to zone `{zone.name}`", _OVERLAP_HINT)
+                )
     return tuple(problems)
 
 
-def _check_names(zones: Sequence[ZoneVersion]) -> list[Problem]:
-    names = [zone.policy.zone.name for zone in zones]
+def _check_names(zones: Sequence[ZonePolicy]) -> list[Problem]:
+    names = [zone.name for zone in zones]
     twice = sorted({name for name in names if names.count(name) > 1})
     return [Problem("zone.name", f"there already is a zone `{name}`", "choose another name") for name in twice]
 
@@ -86,13 +108,11 @@ def _entry(kind: str, zone_id: str, digest: str, size_bytes: int) -> dict[str, A
     return {"kind": kind, "zone": zone_id, "format": PART_FORMAT, "sha256": digest, "bytes": size_bytes}
 
 
-def _manifest(zones: Sequence[ZoneVersion], entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _manifest(zones: Sequence[CompiledZone], entries: list[dict[str, Any]]) -> dict[str, Any]:
     newest = max((zone.committed_at for zone in zones), default=datetime.fromtimestamp(0, UTC))
     return {
         "format": MANIFEST_FORMAT,
         "created_at": newest.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "zones": [
-            {"id": zone.zone_id, "name": zone.policy.zone.name, "policy_version": zone.version} for zone in zones
-        ],
+        "zones": [{"id": zone.zone_id, "name": zone.name, "policy_version": zone.version} for zone in zones],
         "parts": entries,
     }

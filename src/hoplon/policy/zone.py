@@ -64,10 +64,10 @@ class BlockTable(Table):
 class ZoneTable(Table):
     """The zone."""
 
-    name: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,62}$")
+    name: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,252}$")
     hosts: tuple[str, ...] = Field(default=(), max_length=1000, strict=False)
     merge_slashes: bool = False
-    upstreams: tuple[UpstreamTable, ...] = Field(min_length=1, max_length=64, strict=False)
+    upstreams: tuple[UpstreamTable, ...] = Field(max_length=64, strict=False)
     timeouts: TimeoutsTable = TimeoutsTable()
     inspection: InspectionTable = InspectionTable()
     observe: ObserveTable = ObserveTable()

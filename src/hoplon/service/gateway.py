@@ -19,7 +19,7 @@ STALE_SECONDS = 5.0
 """A status older than this says that the gateway hangs: it writes one each second."""
 _POLL_SECONDS = 0.01
 
-Outcome = Literal["taken", "refused", "not_running", "silent"]
+Outcome = Literal["taken", "refused", "not_running", "silent", "no_upstream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,10 @@ def gateway_status(state: StateDirectory) -> GatewayStatus | None:
     return _status(document, written_at) if isinstance(document, dict) else None
 
 
-def await_bundle(state: StateDirectory, bundle: str, timeout_seconds: float = 5.0) -> Acknowledgement:
-    """Wait until the gateway serves `bundle` or says why it does not."""
+def await_bundle(state: StateDirectory, bundle: str | None, timeout_seconds: float = 5.0) -> Acknowledgement:
+    """Wait until the gateway serves `bundle` or says why it does not. None: no zone has an upstream to be served."""
+    if bundle is None:
+        return Acknowledgement("no_upstream", 0.0)
 
     def answer(status: GatewayStatus) -> Outcome | None:
         if status.bundle == bundle:

@@ -1,42 +1,51 @@
-"""Policy changes from text to traffic: check everything, commit one version, put its bundle in place, keep history.
+"""A zone's policy as one document: apply, export, compare, roll back, look back.
 
-A change either is committed and in place, or changed nothing. All changes of an installation happen one after another.
+The document is a view of the rows that every other change writes too, so there is one history for all of them.
 """
 
-import getpass
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from uuid import uuid4
+from dataclasses import dataclass
 
-from hoplon.errors import HoplonError, Problem
+from sqlalchemy import Connection
+
+from hoplon.errors import HoplonError
+from hoplon.model.actor import Actor
 from hoplon.model.policy import Policy, Upstream, ZonePolicy
-from hoplon.model.versions import PolicyBundle, PolicyVersion
-from hoplon.policy.assembly import ZoneVersion, assemble, check_zones
+from hoplon.model.versions import PolicyVersion
+from hoplon.model.zone import Zone
 from hoplon.policy.difference import describe_change, unified
 from hoplon.policy.document import read_policy, write_policy
 from hoplon.policy.zone import url_fault
+from hoplon.service.changes import (
+    ZoneChange,
+    changing_zone,
+    check_beside_others,
+    check_written,
+    create_zone_with,
+    local_actor,
+    new_zone_id,
+    zone_unknown,
+)
 from hoplon.service.features import FEATURES
+from hoplon.service.stores import load_policy, save_policy
 from hoplon.service.workspace import Workspace
-from hoplon.spelling import did_you_mean
 from hoplon.storage import policies
-from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_bundle
-from hoplon.storage.database import transaction
-from hoplon.storage.locks import changing_policy
+from hoplon.storage.bundles import stage_parts
+from hoplon.storage.database import reading
 
 DEFAULT_ZONE = "default"
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of `apply_policy`: the zone's version now, what changed (nothing: no new version), the bundle."""
+    """The outcome of a change of the whole policy: the zone's version now, what changed (nothing: no new version), and
+    the bundle of all zones (None while no zone has an upstream)."""
 
     zone_id: str
     zone_name: str
     version: int
     changes: tuple[str, ...]
-    bundle: str
+    bundle: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,91 +58,115 @@ class PolicyDifference:
 
 
 def apply_policy(
-    workspace: Workspace, text: str, origin: str = "the policy", zone: str | None = None, create: bool = False
+    workspace: Workspace,
+    text: str,
+    origin: str = "the policy",
+    zone: str | None = None,
+    create: bool = False,
+    actor: Actor | None = None,
+    if_match: int | None = None,
 ) -> Applied:
-    """Make `text` the policy of its zone and the bundle of all zones the current one.
+    """Make `text` the policy of its zone and put the bundle of all zones in place.
 
-    `zone` names the zone when the document renames it; `create` allows a zone that does not exist yet. Raises
-    `policy.invalid` with every problem, `zone.unknown`, `zone.overlap`; then nothing has changed.
+    `zone` names the zone when the document renames it; `create` allows a zone that does not exist yet. When it raises
+    `policy.invalid` (with every problem), `zone.unknown`, `zone.overlap` or `precondition.failed`, nothing has changed.
     """
-    with changing_policy(workspace.state):
-        current = _current(workspace)
-        policy = read_policy(text, FEATURES, origin)
-        target = _target(current, policy, zone, create)
-        document = write_policy(policy, FEATURES)
-        if target is not None and target.document == document:
-            return _unchanged(workspace, target, current)
-        return _commit(workspace, current, target, policy, document)
+    policy = read_policy(text, FEATURES, origin)
+    target = _target(workspace, zone or policy.zone.name, create)
+    _check_and_stage(workspace, policy)
+    who = actor or local_actor()
+    if target is not None:
+        return _replace(workspace, who, target.id, policy, "policy.apply", if_match)
+    zone_id = new_zone_id()
+    create_zone_with(workspace, who, zone_id, policy)
+    return _applied(workspace, zone_id, (f"creates zone {policy.zone.name}",))
+
+
+def rollback_policy(
+    workspace: Workspace,
+    zone: str | None = None,
+    to_version: int | None = None,
+    actor: Actor | None = None,
+    if_match: int | None = None,
+) -> Applied:
+    """Make an old version (by default the one before) the zone's policy again, as a new version.
+
+    Raises `policy.version_unknown`, and whatever applying its document now would raise.
+    """
+    version = find_zone(workspace, zone)
+    wanted = version.version - 1 if to_version is None else to_version
+    policy = _policy_at(workspace, version, wanted)
+    _check_and_stage(workspace, policy)
+    action = "policy.rollback"
+    return _replace(workspace, actor or local_actor(), version.zone_id, policy, action, if_match, wanted)
 
 
 def create_first_zone(workspace: Workspace, upstream: str) -> Applied | None:
     """The zone `default` (any host) in front of `upstream`; None when there already is a zone: nothing is changed."""
     if fault := url_fault(upstream):
         raise HoplonError("settings.invalid", f"--upstream: {fault}", "for example --upstream http://127.0.0.1:9000")
-    with changing_policy(workspace.state):
-        current = _current(workspace)
-        if current:
-            return None
-        policy = default_policy(upstream)
-        return _commit(workspace, current, None, policy, write_policy(policy, FEATURES))
+    if _zones(workspace):
+        return None
+    zone_id = new_zone_id()
+    create_zone_with(workspace, local_actor(), zone_id, default_policy(upstream))
+    return _applied(workspace, zone_id, (f"creates zone {DEFAULT_ZONE}",))
 
 
 def default_policy(upstream: str) -> Policy:
     """What a zone begins with: any host, everything forwarded, nothing blocked."""
-    zone = ZonePolicy(DEFAULT_ZONE, (Upstream(upstream),))
+    return policy_of(ZonePolicy(DEFAULT_ZONE, (Upstream(upstream),)))
+
+
+def policy_of(zone: ZonePolicy) -> Policy:
+    """A zone with every feature at its default."""
     return Policy(zone, {feature.name: feature.read(feature.table()) for feature in FEATURES})
 
 
 def ensure_bundle(workspace: Workspace) -> str | None:
     """Put the bundle of the committed versions in place where a crash or a hand has left another; its hash."""
-    with changing_policy(workspace.state):
-        current = _current(workspace)
-        return _install(workspace, _assemble(current)) if current else None
+    return workspace.assembler.settle()
 
 
-def export_policy(workspace: Workspace, zone: str | None = None) -> str:
-    """The canonical text of a zone's policy: applying it changes nothing."""
-    return find_zone(workspace, zone).document
+def export_policy(workspace: Workspace, zone: str | None = None, version: int | None = None) -> str:
+    """The canonical text of a zone's policy, newest or as it was: applying the newest changes nothing."""
+    current = find_zone(workspace, zone)
+    return write_policy(_policy_at(workspace, current, version), FEATURES)
 
 
 def diff_policy(
     workspace: Workspace, text: str, origin: str = "the policy", zone: str | None = None
 ) -> PolicyDifference:
     """What `apply_policy` would change. Raises as it does for a document that could not be applied."""
-    current = _current(workspace)
     policy = read_policy(text, FEATURES, origin)
-    target = _target(current, policy, zone, create=True)
-    document = write_policy(policy, FEATURES)
-    name = target.zone_name if target else policy.zone.name
-    _check_together(workspace, _with(current, target, policy, datetime.now(UTC)), origin)
+    target = _target(workspace, zone or policy.zone.name, create=True)
+    check_written(workspace, policy.zone, policy.features)
+    with reading(workspace.database) as connection:
+        check_beside_others(connection, target.id if target else new_zone_id(), policy.zone)
+        old = load_policy(connection, target.id) if target else None
+    name = target.name if target else policy.zone.name
     old_name = f"{name} (version {target.version})" if target else "(no such zone)"
-    old_document = target.document if target else ""
-    return PolicyDifference(name, _changes(target, policy), unified(old_document, document, old_name, origin))
+    old_text = write_policy(old, FEATURES) if old else ""
+    changes = describe_change(old, policy, FEATURES)
+    return PolicyDifference(name, changes, unified(old_text, write_policy(policy, FEATURES), old_name, origin))
 
 
 def policy_history(workspace: Workspace, zone: str | None = None, limit: int = 50) -> list[PolicyVersion]:
     """The last versions of a zone's policy, newest first."""
-    zone_id = find_zone(workspace, zone).zone_id
-    with transaction(workspace.database) as connection:
-        return policies.versions_of(connection, zone_id, limit)
+    with reading(workspace.database) as connection:
+        return policies.versions_of(connection, _find(policies.all_zones(connection), zone), limit)
 
 
 def find_zone(workspace: Workspace, name: str | None) -> PolicyVersion:
     """The newest version of the zone called `name`; without a name, of the only one."""
-    current = _current(workspace)
-    if name is not None:
-        return _named(current, name)
-    if len(current) == 1:
-        return current[0]
-    if not current:
-        raise no_zone()
-    names = ", ".join(version.zone_name for version in current)
-    raise HoplonError("zone.missing", "there are several zones", f"say which: --zone NAME (one of {names})")
+    with reading(workspace.database) as connection:
+        return _newest(connection, _find(policies.all_zones(connection), name))
 
 
 def all_zones(workspace: Workspace) -> list[tuple[PolicyVersion, Policy]]:
     """Every zone with its policy, in the order of creation."""
-    return [(version, _read(version)) for version in _current(workspace)]
+    with reading(workspace.database) as connection:
+        zones = policies.all_zones(connection)
+        return [(_newest(connection, zone), load_policy(connection, zone.id)) for zone in zones]
 
 
 def no_zone() -> HoplonError:
@@ -141,114 +174,89 @@ def no_zone() -> HoplonError:
     return HoplonError("zone.missing", "there is no zone yet", "`hoplon up --upstream URL` creates the first one")
 
 
-def _current(workspace: Workspace) -> list[PolicyVersion]:
-    with transaction(workspace.database) as connection:
-        return policies.current_versions(connection)
-
-
-def _read(version: PolicyVersion) -> Policy:
-    return read_policy(version.document, FEATURES, f"the stored policy of zone {version.zone_name}")
-
-
-def _target(current: Sequence[PolicyVersion], policy: Policy, zone: str | None, create: bool) -> PolicyVersion | None:
-    """The zone that the policy is for; None when it shall be created."""
-    name = zone or policy.zone.name
-    if create and name not in [version.zone_name for version in current]:
-        return None
-    return _named(current, name)
-
-
-def _named(current: Sequence[PolicyVersion], name: str) -> PolicyVersion:
-    for version in current:
-        if version.zone_name == name:
-            return version
-    known = [version.zone_name for version in current]
-    hint = f"{did_you_mean(name, known)} " if known else ""
-    raise HoplonError(
-        "zone.unknown", f"there is no zone `{name}`", f"{hint}`hoplon policy apply --create` creates a new zone"
-    )
-
-
-def _unchanged(workspace: Workspace, target: PolicyVersion, current: Sequence[PolicyVersion]) -> Applied:
-    bundle = _install(workspace, _assemble(current))
-    return Applied(target.zone_id, target.zone_name, target.version, (), bundle)
-
-
-def _commit(
+def _replace(
     workspace: Workspace,
-    current: Sequence[PolicyVersion],
-    target: PolicyVersion | None,
+    actor: Actor,
+    zone_id: str,
     policy: Policy,
-    document: str,
+    action: str,
+    if_match: int | None,
+    rolled_back_to: int | None = None,
 ) -> Applied:
-    now = datetime.now(UTC)
-    zone_versions = _with(current, target, policy, now)
-    bundle = _check_together(workspace, zone_versions, "the policy")
-    changed = next(zone for zone in zone_versions if zone.policy is policy)
-    changes = _changes(target, policy)
-    stage_bundle(workspace.state, bundle)
-    with transaction(workspace.database) as connection:
-        if target is None:
-            policies.add_zone(connection, changed.zone_id, policy.zone.name, now)
-        elif target.zone_name != policy.zone.name:
-            policies.rename_zone(connection, changed.zone_id, policy.zone.name)
-        policies.add_version(
-            connection, changed.zone_id, changed.version, now, _author(), document, changes, bundle.hash
-        )
-    activate_bundle(workspace.state, bundle)
-    return Applied(changed.zone_id, policy.zone.name, changed.version, changes, bundle.hash)
+    with changing_zone(workspace, actor, zone_id, if_match) as change:
+        old = load_policy(change.connection, zone_id)
+        changes = describe_change(old, policy, FEATURES)
+        if changes:
+            _save(change, policy, changes, action, rolled_back_to)
+    return _applied(workspace, zone_id, changes)
 
 
-def _with(
-    current: Sequence[PolicyVersion], target: PolicyVersion | None, policy: Policy, now: datetime
-) -> list[ZoneVersion]:
-    """All zones as they would be with `policy` as the next version of `target`."""
-    following = ZoneVersion(uuid4().hex, 1, now, policy)
-    zones = []
-    for version in current:
-        if target is not None and version.zone_id == target.zone_id:
-            zones.append(replace(following, zone_id=version.zone_id, version=version.version + 1))
-        else:
-            zones.append(_zone_version(version))
-    return zones if target is not None else [*zones, following]
+def _save(change: ZoneChange, policy: Policy, changes: Sequence[str], action: str, rolled_back_to: int | None) -> None:
+    change.save_zone(policy.zone)
+    save_policy(change.connection, change.zone_id, change.new_version, change.now, policy)
+    details = {"version": change.new_version}
+    if rolled_back_to is not None:
+        change.describe(f"rolls back to version {rolled_back_to}")
+        details["to"] = rolled_back_to
+    change.describe(*changes)
+    change.audit(action, "policy", change.zone_id, details)
 
 
-def _zone_version(version: PolicyVersion) -> ZoneVersion:
-    return ZoneVersion(version.zone_id, version.version, version.committed_at, _read(version))
+def _applied(workspace: Workspace, zone_id: str, changes: tuple[str, ...]) -> Applied:
+    bundle = workspace.assembler.settle()
+    with reading(workspace.database) as connection:
+        zone = policies.zone_by_id(connection, zone_id)
+    if zone is None:
+        raise HoplonError("zone.unknown", "the zone was removed meanwhile", "`hoplon zones` lists those there are")
+    return Applied(zone_id, zone.name, zone.version, changes, bundle)
 
 
-def _assemble(current: Sequence[PolicyVersion]) -> PolicyBundle:
-    return assemble([_zone_version(version) for version in current], FEATURES)
+def _check_and_stage(workspace: Workspace, policy: Policy) -> None:
+    """Ask the engine, and write the parts down: a full disk is noticed here, before anything is committed."""
+    stage_parts(workspace.state, check_written(workspace, policy.zone, policy.features).parts)
 
 
-def _check_together(workspace: Workspace, zones: Sequence[ZoneVersion], origin: str) -> PolicyBundle:
-    """The bundle of these zones, after all checks that need every zone, and the engine's own."""
-    problems = check_zones(zones)
-    if problems:
-        raise HoplonError("zone.overlap", f"{origin} collides with another zone; nothing was changed", None, problems)
-    bundle = assemble(zones, FEATURES)
-    refused = workspace.check_bundle(bundle.manifest, bundle.parts)
-    if refused:
-        found = tuple(Problem(path, message) for path, message in refused)
-        raise HoplonError("policy.invalid", f"the engine refuses {origin}; nothing was changed", None, found)
-    return bundle
+def _policy_at(workspace: Workspace, current: PolicyVersion, version: int | None) -> Policy:
+    if version is not None and not 1 <= version <= current.version:
+        message = f"zone {current.zone_name} has no version {version}"
+        raise HoplonError("policy.version_unknown", message, f"it has 1 to {current.version}: `hoplon policy history`")
+    with reading(workspace.database) as connection:
+        return load_policy(connection, current.zone_id, version)
 
 
-def _install(workspace: Workspace, bundle: PolicyBundle) -> str:
-    """Put a bundle of committed versions in place unless it already is."""
-    if manifest_hash(workspace.state.current) != bundle.hash:
-        stage_bundle(workspace.state, bundle)
-        activate_bundle(workspace.state, bundle)
-    return bundle.hash
+def _target(workspace: Workspace, name: str, create: bool) -> Zone | None:
+    """The zone that a policy is for; None when it shall be created."""
+    zones = _zones(workspace)
+    if create and name not in [zone.name for zone in zones]:
+        return None
+    return _named(zones, name)
 
 
-def _changes(target: PolicyVersion | None, policy: Policy) -> tuple[str, ...]:
-    return describe_change(_read(target) if target else None, policy, FEATURES)
+def _find(zones: Sequence[Zone], name: str | None) -> Zone:
+    if name is not None:
+        return _named(zones, name)
+    if len(zones) == 1:
+        return zones[0]
+    if not zones:
+        raise no_zone()
+    names = ", ".join(zone.name for zone in zones)
+    raise HoplonError("zone.missing", "there are several zones", f"say which: --zone NAME (one of {names})")
 
 
-def _author() -> str:
-    """Who is logged in; in a container without a user data base, the number."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+def _named(zones: Sequence[Zone], name: str) -> Zone:
+    for zone in zones:
+        if zone.name == name:
+            return zone
+    raise zone_unknown(name, [zone.name for zone in zones])
+
+
+def _zones(workspace: Workspace) -> list[Zone]:
+    with reading(workspace.database) as connection:
+        return policies.all_zones(connection)
+
+
+def _newest(connection: Connection, zone: Zone) -> PolicyVersion:
+    version = policies.version_of(connection, zone, zone.version)
+    if version is None:
+        raise HoplonError("database.unusable", f"zone {zone.name} has no version {zone.version}", "restore a backup")
+    return version

@@ -1,18 +1,16 @@
-"""One installation: its state directory, its database and the engine's own check of a bundle."""
+"""One installation: its state directory, its database, the engine's own check of a bundle, and who assembles them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from hoplon.service.assembler import Assembler, CheckBundle
 from hoplon.storage.database import open_database
 from hoplon.storage.keys import ensure_keys
 from hoplon.storage.state import StateDirectory, create_state, open_state
-
-CheckBundle = Callable[[bytes, Mapping[str, bytes]], list[tuple[str, str]]]
-"""Manifest and parts to the (path, message) of every error the engine finds in them."""
 
 
 def check_with_engine(manifest: bytes, parts: Mapping[str, bytes]) -> list[tuple[str, str]]:
@@ -22,22 +20,34 @@ def check_with_engine(manifest: bytes, parts: Mapping[str, bytes]) -> list[tuple
     return check_bundle(manifest, dict(parts))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workspace:
     """What the functions of `service` work on."""
 
     state: StateDirectory
     database: Engine
     check_bundle: CheckBundle = check_with_engine
+    assembler: Assembler = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "assembler", Assembler(self.state, self.database, self.check_bundle))
 
 
 @contextmanager
-def open_workspace(root: Path, create: bool = False) -> Iterator[Workspace]:
-    """The installation in the state directory `root`; with `create`, made where it is missing."""
+def open_workspace(root: Path, create: bool = False, *, is_debounced: bool = False) -> Iterator[Workspace]:
+    """The installation in the state directory `root`; with `create`, made where it is missing.
+
+    Changes are in place when the call that made them returns; with `is_debounced` shortly afterwards, so that many in a
+    row share a bundle (the API's way).
+    """
     state = create_state(root) if create else open_state(root)
     ensure_keys(state)
     database = open_database(state.database)
+    workspace = Workspace(state, database)
     try:
-        yield Workspace(state, database)
+        if is_debounced:
+            workspace.assembler.start()
+        yield workspace
     finally:
+        workspace.assembler.close()
         database.dispose()

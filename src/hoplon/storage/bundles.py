@@ -12,7 +12,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,20 @@ KEPT_MANIFESTS = 20
 """So many recent manifests stay loadable, for looking back."""
 
 
-def stage_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
-    """Write everything but `current`: a full disk is noticed here, before anything is committed."""
+def stage_parts(state: StateDirectory, parts: Mapping[str, bytes]) -> None:
+    """Write parts that are not there yet, by their hash. Unless a manifest names them they are cleaned up some day."""
     try:
-        for digest, content in bundle.parts.items():
+        for digest, content in parts.items():
             if not has_part(state, digest):
                 replace_file(state.bundle_parts / digest, content)
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def stage_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
+    """Write everything but `current`."""
+    stage_parts(state, bundle.parts)
+    try:
         history = _history(state)
         history.mkdir(exist_ok=True, mode=0o700)
         replace_file(history / bundle.hash, bundle.manifest)

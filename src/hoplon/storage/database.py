@@ -1,89 +1,29 @@
-"""The database: SQLite in WAL mode through SQLAlchemy, written portably; its tables and the version it must have.
+"""The database: SQLite in WAL mode through SQLAlchemy, written portably; opening it, and its two kinds of transaction.
 
-Every transaction is short and immediate, so writers queue instead of failing half-way. Errors of the store become
-`HoplonError`s with what to do.
+A writing transaction is short and immediate, so writers queue instead of failing half-way: those of one process first
+among themselves, in the order of their coming. Errors of the store become `HoplonError`s with what to do.
 """
 
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    DateTime,
-    Dialect,
-    Engine,
-    ForeignKey,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    create_engine,
-    event,
-    inspect,
-    text,
-)
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hoplon.errors import HoplonError
+from hoplon.storage.turns import Turns, TurnTimeoutError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0001"
+NEWEST = "0002"
 """The revision that this version of Hoplon needs; a test compares it with the migrations."""
 _BUSY_SECONDS = 5.0
-
-
-class Moment(TypeDecorator[datetime]):
-    """A point in time, stored in UTC; always aware."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-zones = Table(
-    "zones",
-    metadata,
-    Column("id", String(32), primary_key=True),
-    Column("name", String(63), nullable=False, unique=True),
-    Column("created_at", Moment, nullable=False),
-)
-
-policy_versions = Table(
-    "policy_versions",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("zone_id", String(32), ForeignKey("zones.id"), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("committed_at", Moment, nullable=False),
-    Column("author", String(255), nullable=False),
-    Column("document", Text, nullable=False),
-    Column("changes", Text, nullable=False),
-    Column("bundle", String(64)),
-    UniqueConstraint("zone_id", "version"),
-)
+_TURN_SECONDS = 30.0
+_BEGIN = "hoplon_begin"
 
 
 def open_database(path: Path) -> Engine:
@@ -105,12 +45,35 @@ def open_database(path: Path) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Connection]:
-    """One transaction: committed when the block ends, undone when it raises."""
+    """One writing transaction: committed when the block ends, undone when it raises."""
+    path = Path(engine.url.database or "")
     try:
-        with engine.begin() as connection:
+        with _turns(path).taken(_TURN_SECONDS), engine.begin() as connection:
+            yield connection
+    except TurnTimeoutError as error:
+        raise HoplonError(
+            "database.locked",
+            f"so many changes are waiting that none of the database {path} came through for {_TURN_SECONDS:g} s",
+            "try again; nothing was changed",
+        ) from error
+    except SQLAlchemyError as error:
+        raise _explained(error, path) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One reading transaction: it sees one state of the database throughout, and waits for no writer."""
+    try:
+        with engine.connect().execution_options(**{_BEGIN: "BEGIN"}) as connection, connection.begin():
             yield connection
     except SQLAlchemyError as error:
         raise _explained(error, Path(engine.url.database or "")) from error
+
+
+@cache
+def _turns(path: Path) -> Turns:
+    """Engines of one process on the same file share one queue."""
+    return Turns()
 
 
 def database_revision(path: Path) -> str | None:
@@ -131,9 +94,9 @@ def _make_private(path: Path) -> None:
 
 
 def _connect(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, pool_size=16, max_overflow=64)
     event.listen(engine, "connect", _on_connect)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "begin", _begin)
     return engine
 
 
@@ -144,8 +107,8 @@ def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
 
 
 def _revision(engine: Engine) -> str | None:

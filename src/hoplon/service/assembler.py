@@ -1,0 +1,171 @@
+"""From committed versions to the bundle in place. Never inside the transaction of a change: what is committed is what
+counts, and a crash before the bundle is in place is mended by the next one who looks.
+
+At once on the command line; in the API shortly after the first of several changes, by a thread of its own.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from hoplon.errors import HoplonError, Problem
+from hoplon.model.versions import PolicyBundle
+from hoplon.model.zone import Zone
+from hoplon.policy.assembly import CompiledZone, ZoneVersion, compile_version, join
+from hoplon.service.features import FEATURES
+from hoplon.service.stores import load_policy
+from hoplon.storage import policies
+from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_bundle
+from hoplon.storage.database import reading, transaction
+from hoplon.storage.locks import changing_policy
+from hoplon.storage.state import StateDirectory
+
+CheckBundle = Callable[[bytes, Mapping[str, bytes]], list[tuple[str, str]]]
+"""Manifest and parts to the (path, message) of every error the engine finds in them."""
+
+DEBOUNCE_SECONDS = 0.2
+"""Changes that come within this time after a first one share its bundle."""
+HEAL_SECONDS = 2.0
+"""How often the thread looks for versions that somebody committed and did not put in place."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """The zones as one reading transaction saw them; those without upstream are not among the compiled."""
+
+    zones: tuple[Zone, ...]
+    compiled: tuple[CompiledZone, ...]
+    unnamed: tuple[Zone, ...]
+
+
+class Assembler:
+    """Puts the bundle of the committed versions in place.
+
+    `error` is why the last attempt failed, None when it did not: then the bundle before goes on.
+    """
+
+    def __init__(self, state: StateDirectory, database: Engine, check_bundle: CheckBundle) -> None:
+        self.error: HoplonError | None = None
+        self._state = state
+        self._database = database
+        self._check_bundle = check_bundle
+        self._compiled: dict[tuple[str, int], CompiledZone | None] = {}
+        self._in_place: tuple[tuple[tuple[str, int], ...], str | None] | None = None
+        self._one_at_a_time = threading.Lock()
+        self._wanted = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def request(self) -> None:
+        """A version was committed: put it in place, at once or, where the thread runs, soon."""
+        if self._thread is None:
+            self.settle()
+        else:
+            self._wanted.set()
+
+    def settle(self) -> str | None:
+        """Put what is committed in place now; the bundle's hash, None when no zone has an upstream.
+
+        Raises `bundle.unwritable`, `bundle.refused` or an error of the store; the bundle before stays.
+        """
+        with self._one_at_a_time, changing_policy(self._state):
+            committed = self._read()
+            bundle = self._install(committed)
+            if bundle is not None and committed.unnamed:
+                with transaction(self._database) as connection:
+                    for zone in committed.unnamed:
+                        policies.name_bundle(connection, zone.id, zone.version, bundle)
+            self._in_place = (_versions(committed.zones), bundle)
+            self._compiled = {
+                (each.id, each.version): self._compiled[each.id, each.version] for each in committed.zones
+            }
+            self.error = None
+            return bundle
+
+    def start(self) -> None:
+        """Let a thread do it from now on, until `close`."""
+        self._thread = threading.Thread(target=self._run, name="assembler", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; what was requested before is put in place."""
+        if self._thread is not None:
+            self._closed.set()
+            self._wanted.set()
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            if self._wanted.wait(HEAL_SECONDS):
+                self._closed.wait(DEBOUNCE_SECONDS)
+                self._wanted.clear()
+            self._try()
+
+    def _try(self) -> None:
+        """Failing is no reason to stop: the next look may find the disk free again."""
+        try:
+            if not self._is_in_place():
+                self.settle()
+        except HoplonError as error:
+            if self.error is None or self.error.message != error.message:
+                _log.error("the committed policy is not in place: %s", error.message)
+            self.error = error
+
+    def _is_in_place(self) -> bool:
+        """Whether nothing was committed since, and nobody touched the manifest."""
+        if self._in_place is None:
+            return False
+        with reading(self._database) as connection:
+            versions = _versions(tuple(policies.all_zones(connection)))
+        return self._in_place == (versions, manifest_hash(self._state.current))
+
+    def _read(self) -> _Committed:
+        with reading(self._database) as connection:
+            zones = tuple(policies.all_zones(connection))
+            compiled = [self._compile(connection, zone) for zone in zones]
+            active = tuple(each for each in compiled if each is not None)
+            served = {each.zone_id for each in active}
+            unnamed = [
+                zone
+                for zone in zones
+                if zone.id in served and policies.has_unnamed_bundle(connection, zone.id, zone.version)
+            ]
+        return _Committed(zones, active, tuple(unnamed))
+
+    def _compile(self, connection: Connection, zone: Zone) -> CompiledZone | None:
+        """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest."""
+        key = zone.id, zone.version
+        if key not in self._compiled:
+            policy = load_policy(connection, zone.id)
+            version = ZoneVersion(zone.id, zone.version, zone.modified_at, policy)
+            self._compiled[key] = compile_version(version, FEATURES) if policy.zone.is_active else None
+        return self._compiled[key]
+
+    def _install(self, committed: _Committed) -> str | None:
+        if not committed.compiled:
+            return None
+        bundle = join(committed.compiled)
+        if manifest_hash(self._state.current) != bundle.hash:
+            self._check(bundle)
+            stage_bundle(self._state, bundle)
+            activate_bundle(self._state, bundle)
+        return bundle.hash
+
+    def _check(self, bundle: PolicyBundle) -> None:
+        refused = self._check_bundle(bundle.manifest, bundle.parts)
+        if refused:
+            problems = tuple(Problem(path, message) for path, message in refused)
+            message = "the engine refuses the bundle of the committed policy; traffic goes on under the one before"
+            raise HoplonError(
+                "bundle.refused", message, "`hoplon policy rollback` takes back the last change", problems
+            )
+
+
+def _versions(zones: tuple[Zone, ...]) -> tuple[tuple[str, int], ...]:
+    return tuple((zone.id, zone.version) for zone in zones)

@@ -1,0 +1,86 @@
+"""Saved operations in the database: rows of a zone's policy, each valid from one version to another."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+
+from hoplon.model.operation import Operation
+from hoplon.storage.policies import in_version
+from hoplon.storage.tables import operations
+
+_NAMES = ("operation_id", "method", "host", "path", "template", "created_at", "last_updated")
+_COLUMNS = tuple(operations.c[name] for name in _NAMES)
+"""In the order of `Operation`'s members."""
+_KEYS_AT_ONCE = 500
+"""Below the number of parameters that every SQLite takes in one statement."""
+
+
+def at_version(connection: Connection, zone_id: str, version: int | None = None) -> list[Operation]:
+    """The operations of one version, or of the newest, by host, template and method."""
+    query = _of_zone(zone_id, version).order_by(operations.c.host, operations.c.template, operations.c.method)
+    return [_operation(row) for row in connection.execute(query)]
+
+
+def by_ids(connection: Connection, zone_id: str, ids: Collection[str]) -> dict[str, Operation]:
+    """Those of the newest version whose ids are given, by id."""
+    found = {}
+    for chunk in _chunks(sorted(ids)):
+        query = _of_zone(zone_id, None).where(operations.c.operation_id.in_(chunk))
+        found.update({row.operation_id: _operation(row) for row in connection.execute(query)})
+    return found
+
+
+def count(connection: Connection, zone_id: str) -> int:
+    """How many operations the newest version has."""
+    query = select(func.count()).where(operations.c.zone_id == zone_id, in_version(operations, None))
+    return connection.execute(query).scalar_one()
+
+
+def insert_operations(connection: Connection, zone_id: str, version: int, added: Sequence[Operation]) -> None:
+    """Save operations from `version` on. None of them may be saved already."""
+    rows = [
+        {
+            "zone_id": zone_id,
+            "operation_id": each.id,
+            "method": each.method,
+            "host": each.host,
+            "path": each.path,
+            "template": each.template,
+            "created_at": each.created_at,
+            "last_updated": each.last_updated,
+            "first_version": version,
+        }
+        for each in added
+    ]
+    if rows:
+        connection.execute(insert(operations), rows)
+
+
+def close_operations(connection: Connection, zone_id: str, version: int, ids: Collection[str]) -> None:
+    """Let operations end with the version before `version`; they stay in the history."""
+    statement = (
+        update(operations)
+        .where(
+            operations.c.zone_id == zone_id,
+            operations.c.operation_id == bindparam("closed"),
+            in_version(operations, None),
+        )
+        .values(last_version=version - 1)
+    )
+    if ids:
+        connection.execute(statement, [{"closed": each} for each in ids])
+
+
+def _of_zone(zone_id: str, version: int | None) -> Select[Any]:
+    return select(*_COLUMNS).where(operations.c.zone_id == zone_id, in_version(operations, version))
+
+
+def _operation(row: Row[Any]) -> Operation:
+    values: tuple[Any, ...] = tuple(row)
+    return Operation(*values)
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _KEYS_AT_ONCE):
+        yield ids[start : start + _KEYS_AT_ONCE]
