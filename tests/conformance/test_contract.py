@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance.contract import Contract, Exchange
+from support.contract import Contract, Exchange
 
 ENVELOPE = {
     "type": "object",

@@ -17,6 +17,7 @@ from hoplon.model.actor import Actor
 from hoplon.model.permissions import PermissionGroup
 from hoplon.service.workspace import Workspace
 from hoplon.settings.fields import ApiSettings
+from support.recording import Recorded, complaints
 
 TESTER = Actor("token", "0" * 32, "tester", "127.0.0.1")
 
@@ -91,9 +92,11 @@ def anyone(workspace: Workspace, facts: RequestFacts, group: PermissionGroup | N
 def serving(
     workspace: Workspace, authorise: Authorise = anyone, settings: ApiSettings | None = None, **hooks: Any
 ) -> Iterator[Client]:
-    """A client of the API of `workspace`, which is served until the block ends."""
+    """A client of the API of `workspace`, which is served until the block ends; then every answer is held against the
+    documents that promise its form."""
     app = create_app(workspace, settings or ApiSettings(), authorise=authorise, **hooks)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
+    recorded = Recorded(app)
+    config = uvicorn.Config(recorded, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -107,3 +110,4 @@ def serving(
         server.should_exit = True
         thread.join(10)
         app.close()
+    assert list(complaints(recorded.exchanges)) == []
