@@ -2,6 +2,7 @@
 //! feature is one file and one line here.
 
 mod http;
+mod identity;
 pub(crate) mod json;
 mod operations;
 mod path;
@@ -35,6 +36,7 @@ pub(crate) struct RuleViolation {
 pub const FEATURES: &[Feature] = &[
     Feature { name: "http", facts: http::FACTS, violations: http::VIOLATIONS },
     Feature { name: "path", facts: path::FACTS, violations: path::VIOLATIONS },
+    Feature { name: "identity", facts: identity::FACTS, violations: &[] },
     Feature { name: "operations", facts: operations::FACTS, violations: operations::VIOLATIONS },
     Feature { name: "json", facts: json::FACTS, violations: json::VIOLATIONS },
     #[cfg(test)]

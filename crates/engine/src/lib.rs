@@ -8,6 +8,7 @@ pub mod fact;
 pub mod features;
 pub mod hash;
 pub mod host;
+pub mod identity;
 pub mod json;
 pub mod observe;
 pub mod operations;

@@ -38,13 +38,26 @@ impl BundleText {
         let entry = json!({"id": zone["id"], "name": zone["name"], "policy_version": 1});
         push(&mut self.manifest["zones"], entry);
         for (kind, part) in [("zone", zone), ("operations", operations), ("rules", rules)] {
-            let bytes = part.to_string().into_bytes();
-            let sha256 = BundleHash::of(&bytes).to_string();
-            let entry = json!({"kind": kind, "zone": zone["id"], "format": 1, "sha256": sha256, "bytes": bytes.len()});
-            push(&mut self.manifest["parts"], entry);
-            self.parts.insert(sha256, bytes);
+            self.add_part(kind, &zone["id"], part);
         }
         self
+    }
+
+    /// Gives the zone of [`zone`] session identifiers (`["header", "x-user"]`).
+    #[must_use]
+    pub fn identified_by(mut self, identifiers: &[[&str; 2]]) -> Self {
+        let entries = identifiers.iter().map(|[kind, name]| json!({"type": kind, "name": name}));
+        let part = json!({"identifiers": entries.collect::<Vec<_>>()});
+        self.add_part("identity", &json!(ZONE_ID), &part);
+        self
+    }
+
+    fn add_part(&mut self, kind: &str, zone: &Value, part: &Value) {
+        let bytes = part.to_string().into_bytes();
+        let sha256 = BundleHash::of(&bytes).to_string();
+        let entry = json!({"kind": kind, "zone": zone, "format": 1, "sha256": sha256, "bytes": bytes.len()});
+        push(&mut self.manifest["parts"], entry);
+        self.parts.insert(sha256, bytes);
     }
 
     /// Loads it.

@@ -80,6 +80,24 @@ fn every_setting_has_its_range() {
 }
 
 #[test]
+fn session_identifiers_have_one_form_and_are_listed_once() {
+    let with = |identifiers: &[[&str; 2]]| BundleText::of(&[], &json!([])).identified_by(identifiers).load();
+    assert!(with(&[["cookie", "SID"], ["cookie", "sid"], ["header", "x-user"]]).is_ok());
+    let found = errors(with(&[["header", "X-User"], ["cookie", "a b"], ["header", "x"], ["header", "x"], ["cookie", ""]]));
+    assert_eq!(
+        found,
+        [
+            "identity[zone].identifiers[0].name is not in lower case",
+            "identity[zone].identifiers[1].name is not the name of a header or cookie of 1 to 255 bytes",
+            "identity[zone].identifiers[3] is there twice",
+            "identity[zone].identifiers[4].name is not the name of a header or cookie of 1 to 255 bytes",
+        ]
+    );
+    assert_eq!(errors(with(&[["cookie", "a"]; 11]))[0], "identity[zone].identifiers has 11 entries, not 0 to 10");
+    assert!(errors(with(&[["jwt", "x"]]))[0].contains("unknown variant `jwt`"));
+}
+
+#[test]
 fn an_unknown_member_is_an_error_with_its_path() {
     let mut part = zone(ZONE_ID, &[]);
     part["timeouts"]["conect_seconds"] = json!(1);

@@ -387,6 +387,30 @@ fn sessions_differ_by_token_and_else_by_address() {
 }
 
 #[test]
+fn a_session_is_what_the_zones_identifiers_say_where_one_is_present() {
+    let bundle =
+        Arc::new(BundleText::of(&[], &json!([])).identified_by(&[["cookie", "sid"], ["header", "x-user"]]).load().unwrap());
+    let session = |headers: &[(&str, &str)]| {
+        let headers: Vec<_> = [("host", "a"), ("authorization", "Bearer 1")].iter().chain(headers).copied().collect();
+        let (_, transaction) = judged(&bundle, Mode::Enforce, &Asked { headers: &headers, ..ORDINARY });
+        let is_present = transaction.inspected().has_identifier;
+        let record = transaction.end(&Outcome::default()).record;
+        assert!(!record.session_verified);
+        (record.session.unwrap(), record.session_source.as_str(), is_present)
+    };
+    let [cookie, user, both, neither] = [
+        session(&[("cookie", "sid=1")]),
+        session(&[("x-user", "1")]),
+        session(&[("x-user", "2"), ("cookie", "theme=dark; sid=1")]),
+        session(&[]),
+    ];
+    assert_eq!(cookie, both);
+    assert_ne!(cookie.0, user.0, "the same value of two identifiers is two sessions");
+    assert_eq!([(cookie.1, cookie.2), (user.1, user.2)], [("identifier", true); 2]);
+    assert_eq!((neither.1, neither.2), ("authorization", false));
+}
+
+#[test]
 fn a_transaction_keeps_the_bundle_it_began_with() {
     let bundle = shop(&json!([fallthrough("block")]));
     let hash = bundle.hash;

@@ -6,15 +6,17 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use http::HeaderName;
 use serde_json::value::RawValue;
 
 use super::format::{
-    BlockSettings, ManifestZone, ObserveSettings, OperationEntry, OperationsPart, RuleEntry, RulesPart, TimeoutsEntry,
-    UpstreamEntry, ZonePart,
+    BlockSettings, IdentifierEntry, IdentifierType, IdentityPart, ManifestZone, ObserveSettings, OperationEntry, OperationsPart,
+    RuleEntry, RulesPart, TimeoutsEntry, UpstreamEntry, ZonePart,
 };
 use super::load::{Errors, parse};
 use super::zone::{Timeouts, Upstream, Zone};
 use crate::host::{HostPattern, parse_authority};
+use crate::identity::{Identifier, Identifiers};
 use crate::observe::PathPlan;
 use crate::operations::template::PathTemplate;
 use crate::operations::{Operation, Operations};
@@ -26,6 +28,7 @@ pub const MAX_HOSTS: usize = 1_000;
 pub const MAX_UPSTREAMS: usize = 64;
 pub const MAX_OPERATIONS: usize = 100_000;
 pub const MAX_RULES: usize = 1_000;
+pub const MAX_IDENTIFIERS: usize = 10;
 /// Bytes of a name or an id.
 const MAX_NAME_BYTES: usize = 255;
 const MAX_BODY_BYTES: usize = 64 << 20;
@@ -104,6 +107,7 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
         policy_version: entry.policy_version,
         operations: Operations::default(),
         rules: Rules::default(),
+        identifiers: Identifiers::default(),
     })
 }
 
@@ -241,6 +245,33 @@ fn is_saved_method(method: &str) -> bool {
     matches!(method.len(), 1..=32)
         && method.bytes().all(|b| b.is_ascii_uppercase() || b == b'-' || b == b'_')
         && method != "CONNECT"
+}
+
+/// The session identifiers of a zone.
+pub(super) fn identifiers(path: &str, part: &IdentityPart, errors: &mut Errors) -> Identifiers {
+    let path = format!("{path}.identifiers");
+    count(&path, part.identifiers.len(), 0..=MAX_IDENTIFIERS, errors);
+    let mut compiled = Vec::new();
+    for (index, entry) in part.identifiers.iter().enumerate().take(MAX_IDENTIFIERS) {
+        match identifier(entry) {
+            Ok(same) if compiled.contains(&same) => errors.add(format_args!("{path}[{index}]"), "is there twice"),
+            Ok(other) => compiled.push(other),
+            Err(message) => errors.add(format_args!("{path}[{index}].name"), message),
+        }
+    }
+    Identifiers(compiled)
+}
+
+/// A cookie's name is a token as a header's is (RFC 6265 §4.1.1), but with its own case.
+fn identifier(entry: &IdentifierEntry) -> Result<Identifier, String> {
+    let invalid = || format!("is not the name of a header or cookie of 1 to {MAX_NAME_BYTES} bytes");
+    let name = HeaderName::from_bytes(entry.name.as_bytes()).map_err(|_| invalid())?;
+    match entry.r#type {
+        _ if entry.name.len() > MAX_NAME_BYTES => Err(invalid()),
+        IdentifierType::Header if name.as_str() != entry.name => Err("is not in lower case".into()),
+        IdentifierType::Header => Ok(Identifier::Header(name)),
+        IdentifierType::Cookie => Ok(Identifier::Cookie(entry.name.as_str().into())),
+    }
 }
 
 /// The rules of a zone.

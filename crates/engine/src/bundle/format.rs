@@ -40,18 +40,19 @@ pub struct ManifestPart {
     pub bytes: u64,
 }
 
-/// The kinds of parts; each zone has exactly one of each.
+/// The kinds of parts; each zone has one of each, but for those that it may do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartKind {
     Zone,
     Operations,
     Rules,
+    Identity,
 }
 
 impl PartKind {
-    /// All kinds, in the order in which they are read.
-    pub const ALL: [Self; 3] = [Self::Zone, Self::Operations, Self::Rules];
+    /// The kinds that no zone may lack.
+    pub const REQUIRED: [Self; 3] = [Self::Zone, Self::Operations, Self::Rules];
 
     /// The word in the manifest and in paths of errors.
     #[must_use]
@@ -60,6 +61,7 @@ impl PartKind {
             Self::Zone => "zone",
             Self::Operations => "operations",
             Self::Rules => "rules",
+            Self::Identity => "identity",
         }
     }
 }
@@ -161,6 +163,27 @@ pub struct RuleEntry {
     pub action: RuleAction,
     pub violation: String,
     pub fail: FailEntry,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityPart {
+    pub identifiers: Vec<IdentifierEntry>,
+}
+
+/// Where a session identifier is found, and its name there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifierEntry {
+    pub r#type: IdentifierType,
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentifierType {
+    Header,
+    Cookie,
 }
 
 /// What a rule does when its fact is true.

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 
 use super::check;
-use super::format::{FORMAT, Manifest, ManifestPart, ManifestZone, OperationsPart, PartKind, RulesPart, ZonePart};
+use super::format::{FORMAT, IdentityPart, Manifest, ManifestPart, ManifestZone, OperationsPart, PartKind, RulesPart, ZonePart};
 use super::zone::Zone;
 use super::{Bundle, BundleHash};
 use crate::operations::HostTable;
@@ -164,7 +164,7 @@ fn check_parts(manifest: &Manifest, zones: &HashSet<&str>, errors: &mut Errors) 
         }
     }
     for zone in &manifest.zones {
-        for kind in PartKind::ALL.into_iter().filter(|kind| !seen.contains_key(&(*kind, zone.id.as_str()))) {
+        for kind in PartKind::REQUIRED.into_iter().filter(|kind| !seen.contains_key(&(*kind, zone.id.as_str()))) {
             errors.add("manifest.parts", format_args!("has no {} part of zone {}", kind.as_str(), zone.id));
         }
     }
@@ -178,10 +178,12 @@ fn load_zone(entry: &ManifestZone, manifest: &Manifest, fetch: Fetch<'_>, errors
     let zone = read_part::<ZonePart>(PartKind::Zone, &entry.id, manifest, fetch, errors);
     let operations = read_part::<OperationsPart>(PartKind::Operations, &entry.id, manifest, fetch, errors);
     let rules = read_part::<RulesPart>(PartKind::Rules, &entry.id, manifest, fetch, errors);
+    let identity = read_part::<IdentityPart>(PartKind::Identity, &entry.id, manifest, fetch, errors);
+    let identifiers = identity.map(|part| check::identifiers(&part_path(PartKind::Identity, &entry.id), &part, errors));
     let operations = operations.map(|part| check::operations(&part_path(PartKind::Operations, &entry.id), &part, errors));
     let rules = rules.map(|part| check::rules(&part_path(PartKind::Rules, &entry.id), &part, errors));
     let zone = zone.and_then(|part| check::zone(&part_path(PartKind::Zone, &entry.id), part, entry, errors));
-    Some(Zone { operations: operations?, rules: rules?, ..zone? })
+    Some(Zone { operations: operations?, rules: rules?, identifiers: identifiers.unwrap_or_default(), ..zone? })
 }
 
 /// The beginning of an error's path in a part.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::format::{BlockSettings, ObserveSettings, UpstreamProtocol};
 use crate::host::HostPattern;
+use crate::identity::Identifiers;
 use crate::operations::Operations;
 use crate::rules::Rules;
 use crate::transaction::Scheme;
@@ -30,6 +31,7 @@ pub struct Zone {
     pub policy_version: u64,
     pub(crate) operations: Operations,
     pub(crate) rules: Rules,
+    pub(crate) identifiers: Identifiers,
 }
 
 impl Zone {

@@ -34,6 +34,8 @@ pub struct Inspected {
     pub host: Arc<str>,
     /// The zone names the host, or it answered successfully before.
     pub host_known: bool,
+    /// A session identifier of the zone is present.
+    pub has_identifier: bool,
     /// Normalised path and query.
     pub(super) target: Box<str>,
     pub(super) path_bytes: usize,
@@ -66,6 +68,7 @@ impl Inspected {
             client: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
             host: Arc::default(),
             host_known: false,
+            has_identifier: false,
             target: Box::default(),
             path_bytes: 0,
             raw_path: None,

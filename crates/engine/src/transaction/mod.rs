@@ -141,14 +141,19 @@ impl Transaction {
         Ok(())
     }
 
-    /// The session: the value of `Authorization`, else the client's address.
+    /// The session: the first identifier of the zone that is present, else the value of `Authorization`, else the client's
+    /// address.
     fn identify(&mut self, head: &RequestHead<'_>) {
         let Some(zone) = self.inspected.zone() else { return };
         let session = |source, identity: &[u8]| Session { hash: self.keys.session(&zone.id, source, identity), source };
-        self.session = Some(match head.headers.get(AUTHORIZATION) {
-            Some(value) => session(SessionSource::Authorization, value.as_bytes()),
-            None => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes()),
+        let identifier = zone.identifiers.find(head.headers);
+        let has_identifier = identifier.is_some();
+        self.session = Some(match (identifier, head.headers.get(AUTHORIZATION)) {
+            (Some(identity), _) => session(SessionSource::Identifier, &identity),
+            (None, Some(value)) => session(SessionSource::Authorization, value.as_bytes()),
+            (None, None) => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes()),
         });
+        self.inspected.has_identifier = has_identifier;
     }
 
     fn begin_sample(&mut self, head: &RequestHead<'_>, around: &Surroundings<'_>) {

@@ -1,0 +1,11 @@
+//! Whether a session identifier of the zone is present.
+
+use crate::fact::{Fact, FactDef, FactType};
+
+pub(super) const FACTS: &[FactDef] = &[FactDef::head(
+    "cf.api_gateway.auth_id_present",
+    FactType::Bool,
+    "Cloudflare API Shield, session identifiers",
+    "the request carries one of the zone's session identifiers",
+    |t| Fact::bool(t.has_identifier),
+)];

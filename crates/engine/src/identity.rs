@@ -1,0 +1,120 @@
+//! Whose request it is: a zone's session identifiers, asked in their order. Takes headers, gives what stands for the session; that
+//! it is hashed, and what counts where no identifier is present, is the Transaction's to know.
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderName};
+use smallvec::SmallVec;
+
+/// The identifiers of a zone; none: sessions are told apart by `Authorization` and address alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identifiers(pub(crate) Vec<Identifier>);
+
+/// Where one identifier is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    Header(HeaderName),
+    /// Names of cookies differ in case.
+    Cookie(Box<str>),
+}
+
+/// The bytes that stand for a session: which identifier, and its value.
+pub type Identity = SmallVec<[u8; 256]>;
+
+impl Identifiers {
+    /// The first identifier that the request carries; an empty value is none. Of several values of one name, the first.
+    #[must_use]
+    pub fn find(&self, headers: &HeaderMap) -> Option<Identity> {
+        self.0.iter().find_map(|identifier| Some(identifier.identity(identifier.value(headers)?)))
+    }
+}
+
+impl Identifier {
+    fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        match self {
+            Self::Header(name) => headers.get_all(name).iter().map(|value| value.as_bytes()).find(|value| !value.is_empty()),
+            Self::Cookie(name) => headers.get_all(COOKIE).iter().find_map(|pairs| cookie(pairs.as_bytes(), name.as_bytes())),
+        }
+    }
+
+    /// Equal values of two identifiers are two sessions.
+    fn identity(&self, value: &[u8]) -> Identity {
+        let (kind, name) = match self {
+            Self::Header(name) => ("header", name.as_str()),
+            Self::Cookie(name) => ("cookie", &**name),
+        };
+        let mut identity = Identity::new();
+        for piece in [kind.as_bytes(), b":", name.as_bytes(), b"\0", value] {
+            identity.extend_from_slice(piece);
+        }
+        identity
+    }
+}
+
+/// The value of a cookie in `name=value; name=value` (RFC 6265 §4.2.1).
+fn cookie<'h>(pairs: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
+    pairs.split(|byte| *byte == b';').find_map(|pair| {
+        let pair = pair.trim_ascii();
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        let (found, value) = (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
+        (found == name && !value.is_empty()).then_some(value)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn found(identifiers: &[Identifier], fields: &[(&'static str, &'static str)]) -> Option<String> {
+        let headers = fields.iter().fold(HeaderMap::new(), |mut map, (name, value)| {
+            map.append(*name, HeaderValue::from_static(value));
+            map
+        });
+        let identity = Identifiers(identifiers.to_vec()).find(&headers)?;
+        Some(String::from_utf8(identity.to_vec()).unwrap().replace('\0', "="))
+    }
+
+    fn header(name: &'static str) -> Identifier {
+        Identifier::Header(HeaderName::from_static(name))
+    }
+
+    fn cookie(name: &str) -> Identifier {
+        Identifier::Cookie(name.into())
+    }
+
+    #[test]
+    fn the_first_identifier_that_is_present_counts() {
+        let both = [cookie("sid"), header("x-user")];
+        let sent = [("x-user", "ann"), ("cookie", "a=1; sid=42")];
+        assert_eq!(found(&both, &sent).as_deref(), Some("cookie:sid=42"));
+        assert_eq!(found(&both, &sent[..1]).as_deref(), Some("header:x-user=ann"));
+        assert_eq!(found(&both, &[("authorization", "x")]), None);
+        assert_eq!(found(&[], &sent), None);
+    }
+
+    #[test]
+    fn an_empty_value_is_none() {
+        assert_eq!(found(&[header("x-user")], &[("x-user", "")]), None);
+        assert_eq!(found(&[header("x-user")], &[("x-user", ""), ("x-user", "ann")]).as_deref(), Some("header:x-user=ann"));
+        assert_eq!(found(&[cookie("sid")], &[("cookie", "sid=; sid")]), None);
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_exact_name_in_any_field() {
+        for (pairs, expected) in [
+            ("sid=1", Some("1")),
+            ("  a=b ;  sid=1;c=d", Some("1")),
+            ("sid = 1", Some("1")),
+            ("sid=a=b", Some("a=b")),
+            ("SID=1; xsid=2; sidx=3", None),
+            ("=1", None),
+            ("sid", None),
+            ("", None),
+        ] {
+            let expected = expected.map(|value| format!("cookie:sid={value}"));
+            assert_eq!(found(&[cookie("sid")], &[("cookie", pairs)]), expected, "{pairs}");
+        }
+        assert_eq!(found(&[cookie("sid")], &[("cookie", "a=1"), ("cookie", "sid=2")]).as_deref(), Some("cookie:sid=2"));
+    }
+}
