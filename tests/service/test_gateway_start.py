@@ -113,6 +113,20 @@ def test_certificate_files_are_checked(state: Path, certificate: tuple[Path, Pat
     assert "no PEM" in tls_failure(state, garbage, key)
 
 
+def test_every_pair_of_the_directory_is_checked(state: Path, certificate: tuple[Path, Path], tmp_path: Path) -> None:
+    tls = TlsSettings(certificate=certificate[0], key=certificate[1], directory=tmp_path)
+    make_certificate(tmp_path)[1].unlink()
+    error = failure(settings(state).model_copy(update={"tls": tls}))
+    assert error.code == "tls.unusable"
+    assert "the key cannot be read" in error.message
+    assert (
+        "tls.directory"
+        in failure(
+            settings(state).model_copy(update={"tls": tls.model_copy(update={"directory": tmp_path / "none"})})
+        ).message
+    )
+
+
 def test_tls_listeners_name_their_files(state: Path, certificate: tuple[Path, Path]) -> None:
     given = load_settings(
         flags={"state": state, "upstream": "http://127.0.0.1:9000", "status": "127.0.0.1:0"}
@@ -122,7 +136,7 @@ def test_tls_listeners_name_their_files(state: Path, certificate: tuple[Path, Pa
     with prepare_gateway(given, PARTS) as start:
         listen = json.loads((state / "run" / "gateway.json").read_text())["listen"]
         assert [entry["tls"] is None for entry in listen] == [True, False]
-        assert listen[1]["tls"] == {"certificate": str(certificate[0]), "key": str(certificate[1])}
+        assert listen[1]["tls"] == {"certificate": str(certificate[0]), "key": str(certificate[1]), "directory": None}
         assert start.listeners.traffic[1].url.startswith("https://")
 
 

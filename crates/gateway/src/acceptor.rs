@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::certificates::Certificates;
 use crate::config::Listen;
 use crate::log;
 use crate::server::StartError;
@@ -27,6 +28,8 @@ const NO_ROOM_PAUSE: Duration = Duration::from_millis(20);
 pub struct Listener {
     /// The TLS configuration, unless plain.
     pub tls: Option<Arc<ServerConfig>>,
+    /// The certificates of `tls`.
+    pub certificates: Option<Arc<Certificates>>,
 }
 
 /// A connection on its way to a serving thread.
@@ -46,9 +49,10 @@ pub struct Accepted {
 /// # Errors
 /// One sentence with the address or the file that is wrong.
 pub fn open(listen: &Listen) -> Result<(TcpListener, Arc<Listener>), StartError> {
-    let tls = listen.tls.as_ref().map(tls::server_config).transpose().map_err(StartError::Unusable)?;
+    let certificates = listen.tls.as_ref().map(Certificates::open).transpose().map_err(StartError::Unusable)?;
+    let tls = certificates.clone().map(tls::server_config).transpose().map_err(StartError::Unusable)?;
     let listener = bind(listen.address, listen.fd)?;
-    Ok((listener, Arc::new(Listener { tls })))
+    Ok((listener, Arc::new(Listener { tls, certificates })))
 }
 
 /// Binds an address, or takes over a listening socket of the supervisor.

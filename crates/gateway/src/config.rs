@@ -60,7 +60,7 @@ pub struct StatusListen {
     pub fd: Option<i32>,
 }
 
-/// A certificate chain and its private key, both PEM.
+/// A certificate chain and its private key, both PEM, and a directory with more of them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsFiles {
@@ -68,6 +68,9 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// The private key.
     pub key: PathBuf,
+    /// `NAME.pem` and `NAME.key` pairs, chosen by the names in the certificates (SNI).
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
 }
 
 /// Bounds of the record writer.

@@ -10,6 +10,7 @@ mod background;
 mod body;
 mod bundles;
 mod calendar;
+mod certificates;
 mod client_io;
 mod clock;
 pub mod config;

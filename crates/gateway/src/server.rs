@@ -64,7 +64,8 @@ impl Gateway {
         let (listeners, status) = open_listeners(&config, &runtime)?;
         let listening = listening(&listeners, &status).map_err(system)?;
         let shared = Shared::open(config).map_err(StartError::Unusable)?;
-        let services = Services::start(&shared, status).map_err(StartError::System)?;
+        let certificates = listeners.iter().filter_map(|(_, listener)| listener.certificates.clone()).collect();
+        let services = Services::start(&shared, status, certificates).map_err(StartError::System)?;
         let _ = shared.listening.set(listening);
         let (stop, stopping) = watch::channel(Stop::Run);
         let workers = (0..shared.config.threads)

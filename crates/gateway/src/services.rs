@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use crate::background::Background;
+use crate::certificates::{self, Certificates};
 use crate::records::{RecordWriter, retention};
 use crate::shared::{Phase, Shared};
 use crate::status::{StatusListener, file};
@@ -16,6 +17,7 @@ pub struct Services {
     bundles: Background,
     writer: RecordWriter,
     retention: Background,
+    certificates: Option<Background>,
     status_file: Background,
     status: StatusListener,
 }
@@ -25,8 +27,9 @@ impl Services {
     ///
     /// # Errors
     /// A sentence, when the system gives no thread.
-    pub fn start(shared: &Arc<Shared>, status: TcpListener) -> Result<Services, String> {
+    pub fn start(shared: &Arc<Shared>, status: TcpListener, certificates: Vec<Arc<Certificates>>) -> Result<Services, String> {
         let failed = |error| format!("a background thread could not be started: {error}");
+        let watched = (!certificates.is_empty()).then(|| certificates::start(shared.clone(), certificates));
         Ok(Services {
             shared: shared.clone(),
             status: status::start(shared.clone(), status).map_err(failed)?,
@@ -35,6 +38,7 @@ impl Services {
             bundles: bundles::start(shared.clone()).map_err(failed)?,
             writer: records::start(shared.clone()).map_err(failed)?,
             retention: retention::start(shared.clone()).map_err(failed)?,
+            certificates: watched.transpose().map_err(failed)?,
         })
     }
 
@@ -45,6 +49,7 @@ impl Services {
         self.mode.stop();
         self.writer.stop();
         self.retention.stop();
+        self.certificates.into_iter().for_each(Background::stop);
         self.shared.enter(Phase::Stopped);
         self.status_file.stop();
         file::write(&self.shared);

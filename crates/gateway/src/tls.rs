@@ -1,4 +1,4 @@
-//! rustls on both sides: certificate files for clients, roots for upstreams. Provider: ring.
+//! rustls on both sides: what listeners offer clients, roots for upstreams. Provider: ring.
 //!
 //! Gives rustls configurations, or one sentence that names the file that is wrong.
 
@@ -6,34 +6,32 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-use crate::config::TlsFiles;
+use crate::certificates::Certificates;
 
 /// ALPN names, in our order of preference.
 pub const H2: &[u8] = b"h2";
 const HTTP11: &[u8] = b"http/1.1";
 
-fn provider() -> Arc<CryptoProvider> {
+/// The one cryptographic provider.
+pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     PROVIDER.get_or_init(|| Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())).clone()
 }
 
-/// The listener's side: a certificate chain and key from PEM files, HTTP/2 and HTTP/1.1 offered.
+/// The listener's side: HTTP/2 and HTTP/1.1 offered, the certificate chosen by the name that the client asks for.
 ///
 /// # Errors
-/// One sentence with the path.
-pub fn server_config(files: &TlsFiles) -> Result<Arc<ServerConfig>, String> {
-    let chain = read_certificates(&files.certificate)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|e| format!("private key {}: {e}", files.key.display()))?;
+/// One sentence.
+pub fn server_config(certificates: Arc<Certificates>) -> Result<Arc<ServerConfig>, String> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|e| e.to_string())?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|e| format!("certificate {}: {e}", files.certificate.display()))?;
+        .with_cert_resolver(certificates);
     config.alpn_protocols = vec![H2.to_vec(), HTTP11.to_vec()];
     Ok(Arc::new(config))
 }
@@ -56,7 +54,11 @@ pub fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<ClientCo
     Ok(Arc::new(config))
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// Every certificate of a PEM file, leaf first.
+///
+/// # Errors
+/// One sentence with the path.
+pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     let chain = chain.map_err(|e| format!("certificate {}: {e}", path.display()))?;
     if chain.is_empty() {

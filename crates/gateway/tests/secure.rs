@@ -4,7 +4,6 @@ mod support;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -13,58 +12,14 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
+use support::certificate::Certificate;
 use support::upstream::Upstream;
 use support::{Setup, TestGateway, upstream_json, zone};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// A self-signed certificate for `api.test`, as files.
-struct Certificate {
-    folder: tempfile::TempDir,
-}
-
-impl Certificate {
-    fn new() -> Certificate {
-        let made = rcgen::generate_simple_self_signed(["api.test".to_owned()]).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("cert.pem"), made.cert.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-        Certificate { folder }
-    }
-
-    fn certificate(&self) -> PathBuf {
-        self.folder.path().join("cert.pem")
-    }
-
-    fn key(&self) -> PathBuf {
-        self.folder.path().join("key.pem")
-    }
-
-    fn client(&self, alpn: &[&[u8]]) -> TlsConnector {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(self.certificate()).unwrap()).unwrap();
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        TlsConnector::from(Arc::new(config))
-    }
-
-    fn server(&self, alpn: &[&[u8]]) -> TlsAcceptor {
-        let chain = vec![CertificateDer::from_pem_file(self.certificate()).unwrap()];
-        let key = PrivateKeyDer::from_pem_file(self.key()).unwrap();
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        let mut config = builder.with_no_client_auth().with_single_cert(chain, key).unwrap();
-        config.alpn_protocols = alpn.iter().map(|name| name.to_vec()).collect();
-        TlsAcceptor::from(Arc::new(config))
-    }
-}
 
 fn tls_gateway(certificate: &Certificate, upstream: SocketAddr) -> TestGateway {
     let mut setup = Setup::new(zone(&[upstream]));

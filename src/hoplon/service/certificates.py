@@ -7,24 +7,42 @@ from hoplon.errors import HoplonError
 from hoplon.settings.fields import TlsSettings
 
 
-def check_certificate(tls: TlsSettings) -> None:
-    """Raise `tls.unusable`, saying which file and why, unless a TLS listener could be opened with these files."""
+def check_certificates(tls: TlsSettings) -> None:
+    """Raise `tls.unusable`, saying which file and why, unless TLS listeners could be opened with these files."""
     if tls.certificate is None or tls.key is None:
         return
-    for setting, path in (("certificate", tls.certificate), ("key", tls.key)):
-        _check_readable(setting, path)
+    _check_pair(tls.certificate, tls.key)
+    for certificate in _certificates_in(tls.directory):
+        _check_pair(certificate, certificate.with_suffix(".key"))
+
+
+def _certificates_in(directory: Path | None) -> list[Path]:
+    if directory is None:
+        return []
+    try:
+        return sorted(path for path in directory.iterdir() if path.suffix == ".pem")
+    except OSError as error:
+        message = f"the directory of `tls.directory` cannot be read: {directory}: {error.strerror}"
+        raise HoplonError(
+            "tls.unusable", message, "it holds NAME.pem with NAME.key, or leave the setting out"
+        ) from error
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    for what, path in (("certificate", certificate), ("key", key)):
+        _check_readable(what, path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_cert_chain(tls.certificate, tls.key, password=_no_password)
+        context.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
-        raise _explained(tls.certificate, tls.key, error) from error
+        raise _explained(certificate, key, error) from error
 
 
-def _check_readable(setting: str, path: Path) -> None:
+def _check_readable(what: str, path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        message = f"the file of `tls.{setting}` cannot be read: {path}: {error.strerror}"
+        message = f"the {what} cannot be read: {path}: {error.strerror}"
         raise HoplonError("tls.unusable", message, "it must be readable for the user who runs hoplon") from error
 
 

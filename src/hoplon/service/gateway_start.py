@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from hoplon.errors import HoplonError
 from hoplon.model.mode import Mode
 from hoplon.policy.zone import url_fault
-from hoplon.service.certificates import check_certificate
+from hoplon.service.certificates import check_certificates
 from hoplon.service.listeners import Listener, Listeners, open_listeners
 from hoplon.service.policy import create_first_zone, ensure_bundle, no_zone
 from hoplon.service.workspace import open_workspace
@@ -48,7 +48,7 @@ def prepare_gateway(settings: Settings, parts: tuple[str, ...]) -> Iterator[Gate
     database when a bundle is in place; `hoplon up` does not.
     """
     _check_upstream(settings)
-    check_certificate(settings.tls)
+    check_certificates(settings.tls)
     state = StateDirectory(settings.state.absolute())
     if not state.current.exists() and not state.database.exists() and settings.upstream is None:
         raise no_zone()
@@ -94,7 +94,11 @@ def gateway_configuration(settings: Settings, state: StateDirectory, listeners: 
 
 def _listen(listener: Listener, settings: Settings) -> dict[str, Any]:
     tls = settings.tls
-    files = {"certificate": _absolute(tls.certificate), "key": _absolute(tls.key)} if listener.is_tls else None
+    files = (
+        {name: _absolute(getattr(tls, name)) for name in ("certificate", "key", "directory")}
+        if listener.is_tls
+        else None
+    )
     return {"address": listener.address, "fd": listener.fd, "tls": files}
 
 

@@ -28,16 +28,24 @@ class _Section(BaseModel):
 
 
 class TlsSettings(_Section):
-    """The certificate of the `https://` listeners."""
+    """The certificates of the `https://` listeners; changed files are taken within seconds."""
 
     certificate: Path | None = Field(default=None, description="PEM file: the chain that `https://` listeners show.")
     key: Path | None = Field(default=None, description="PEM file: private key of that certificate.")
+    directory: Path | None = Field(
+        default=None,
+        description="More certificates, as `NAME.pem` with `NAME.key`: for clients that ask for one of their names.",
+    )
 
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.certificate is None) != (self.key is None):
             missing = "key" if self.key is None else "certificate"
             raise ValueError(f"a certificate needs its key and a key its certificate; `{missing}` is missing")
+        if self.directory is not None and self.certificate is None:
+            raise ValueError(
+                "clients that ask for no name of `directory` need a certificate too: set `certificate`, `key`"
+            )
         return self
 
 

@@ -27,7 +27,7 @@ fn get(address: SocketAddr, request: &str) -> (String, String) {
 fn services(shared: &Arc<Shared>) -> (Services, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let status = listener.local_addr().unwrap();
-    let services = Services::start(shared, listener).unwrap();
+    let services = Services::start(shared, listener, vec![]).unwrap();
     shared.listening.set(Listening { clients: vec!["127.0.0.1:8080".parse().unwrap()], status }).unwrap();
     (services, status)
 }

@@ -1,6 +1,7 @@
 //! A gateway on real sockets with a bundle of its own, upstreams written byte by byte, and a client that reads bytes.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod certificate;
 pub mod client;
 pub mod upstream;
 
