@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,18 @@ def anyone(workspace: Workspace, facts: RequestFacts, group: PermissionGroup | N
     return Caller(TESTER)
 
 
+class Server(uvicorn.Server):
+    """uvicorn, telling the application that it is about to end."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stopping()
+        await super().shutdown(sockets)
+
+
 @contextmanager
 def serving(
     workspace: Workspace, authorise: Authorise = anyone, settings: ApiSettings | None = None, **hooks: Any
@@ -97,7 +110,7 @@ def serving(
     app = create_app(workspace, settings or ApiSettings(), authorise=authorise, **hooks)
     recorded = Recorded(app)
     config = uvicorn.Config(recorded, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
-    server = uvicorn.Server(config)
+    server = Server(config, app.stopping)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

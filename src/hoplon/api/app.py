@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ from hoplon.api.routing import Found, Router
 from hoplon.api.unavailable import unavailable
 from hoplon.errors import HoplonError
 from hoplon.model.permissions import PermissionGroup, group_named
+from hoplon.service.delivery import Offers
 from hoplon.service.workspace import Workspace
 from hoplon.settings.fields import ApiSettings
 
@@ -111,12 +113,17 @@ class ControlPlane:
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._writers = ThreadPoolExecutor(WRITERS, "write")
         self._bodies = asyncio.Semaphore(BODIES_AT_ONCE)
+        self._offers = Offers(workspace.state)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
             await self._exchange(scope, receive, send)
+
+    def stopping(self) -> None:
+        """The server is about to end: answer those who wait for news, so that it need not wait for them."""
+        self._offers.close()
 
     def close(self) -> None:
         """Wait for the handlers under way."""
@@ -178,13 +185,14 @@ class ControlPlane:
     async def _wait(self, call: _Call, target: Target, caller: Caller) -> Response:
         handler: Any = target.handler
         given: Answer = await handler(self._request(call, target, caller, b""))
+        await self._in_thread(call, self._check, call, target)  # a token may have been revoked meanwhile
         return success(given)
 
     def _request(self, call: _Call, target: Target, caller: Caller, content: bytes) -> ApiRequest:
         headers = call.facts.headers
         query = read_query(call.query, target.description.query)
         body = read_content(target.description, headers, content)
-        return ApiRequest(call.id, self._workspace, caller, call.facts.ids, query, headers, body, content)
+        return ApiRequest(call.id, self._workspace, caller, call.facts.ids, query, headers, self._offers, body, content)
 
     async def _in_thread(self, call: _Call, function: Callable[..., Outcome], *arguments: Any) -> Outcome:
         pool = self._readers if call.method == "GET" else self._writers
@@ -319,9 +327,12 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _send(send: Send, request_id: str, response: Response) -> None:
-    headers = [
+    content = [
         (b"content-type", response.media_type.encode()),
         (b"content-length", str(len(response.body)).encode()),
+    ]
+    headers = [
+        *(content if response.status != HTTPStatus.NO_CONTENT else ()),
         (b"x-request-id", request_id.encode()),
         (b"cache-control", b"no-store"),
         *((name.encode(), value.encode()) for name, value in response.headers.items()),

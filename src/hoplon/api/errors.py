@@ -52,6 +52,9 @@ ERRORS: dict[str, ErrorForm] = {
     "policy.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11021),
     "policy.unknown_version": ErrorForm(HTTPStatus.NOT_FOUND, 11022),
     "policy.locked": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11023),
+    # bundles and gateways
+    "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
+    "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),
     # the installation
     "database.locked": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12001),
     "database.unusable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12002),

@@ -7,6 +7,7 @@ from typing import Any
 
 from hoplon.api.auth import Caller
 from hoplon.errors import HoplonError
+from hoplon.service.delivery import Offers
 from hoplon.service.workspace import Workspace
 
 NO_VERSION = -1
@@ -19,7 +20,8 @@ class ApiRequest:
     """One request to one route.
 
     `ids` are the variables of the path, `query` every declared parameter with its value or default, `body` what the
-    route's body form made of the content (None when there was none), `headers` by lower-case name.
+    route's body form made of the content (None when there was none), `headers` by lower-case name. `offers` is what
+    gateways wait for.
     """
 
     id: str
@@ -28,6 +30,7 @@ class ApiRequest:
     ids: Mapping[str, str]
     query: Mapping[str, Any]
     headers: Mapping[str, str]
+    offers: Offers
     body: Any = None
     content: bytes = b""
 

@@ -19,6 +19,8 @@ ACCOUNT_GATEWAY_WRITE = "Account API Gateway Write"
 SETTINGS_READ = "Account Settings Read"
 LISTS_READ = "Account Filter Lists Read"
 LISTS_WRITE = "Account Filter Lists Edit"
+OPERATE = "Hoplon Operate"
+GATEWAY = "Hoplon Gateway"
 ANY_TOKEN = None
 
 
@@ -109,6 +111,10 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules"),
     Route("DELETE", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules"),
     Route("GET", _account("/rules/lists/{list_id}/items/{item_id}"), LISTS_READ, "rules"),
+    # bundle delivery
+    Route("GET", f"{OWN}/bundles/current", GATEWAY, "bundles", "hoplon_v1.bundles:current"),
+    Route("GET", f"{OWN}/bundles/parts/{{sha256}}", GATEWAY, "bundles", "hoplon_v1.bundles:part"),
+    Route("GET", f"{OWN}/gateways", OPERATE, "bundles", "hoplon_v1.bundles:list_gateways"),
     # what a feature's own issue brings
     *_unavailable(
         "discovery",

@@ -276,8 +276,11 @@ gateways = Table(
     "gateways",
     metadata,
     Column("token_id", String(32), ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True),
-    Column("name", String(120), nullable=False),
-    _moment("last_seen_at", is_optional=True),
+    Column("name", String(64), primary_key=True),
+    _moment("last_seen_at"),
+    Column("address", String(64)),
     Column("bundle", String(64)),
+    Column("mode", String(16)),
 )
-"""Gateways elsewhere: when each asked last, and which bundle it serves."""
+"""Gateways elsewhere: when each asked last, from where, which bundle it serves and in which mode it acts. Several may
+share a credential; their names tell them apart."""

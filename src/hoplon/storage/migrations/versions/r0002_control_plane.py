@@ -197,10 +197,12 @@ def _create_access() -> None:
     op.create_table(
         "gateways",
         sa.Column("token_id", sa.String(32), token, nullable=False),
-        _text("name", 120),
-        sa.Column("last_seen_at", sa.DateTime()),
+        _text("name", 64),
+        _moment("last_seen_at"),
+        sa.Column("address", sa.String(64)),
         sa.Column("bundle", sa.String(64)),
-        _key("gateways", "token_id"),
+        sa.Column("mode", sa.String(16)),
+        _key("gateways", "token_id", "name"),
     )
 
 
@@ -312,8 +314,8 @@ def _id() -> sa.Column[Any]:
     return sa.Column("id", sa.String(32), nullable=False)
 
 
-def _key(table: str, column: str = "id") -> sa.PrimaryKeyConstraint:
-    return sa.PrimaryKeyConstraint(column, name=f"pk_{table}")
+def _key(table: str, *columns: str) -> sa.PrimaryKeyConstraint:
+    return sa.PrimaryKeyConstraint(*(columns or ("id",)), name=f"pk_{table}")
 
 
 def _text(name: str, length: int) -> sa.Column[Any]:
