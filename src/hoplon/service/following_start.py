@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hoplon.delivery.following import Following, check_server, read_credential
 from hoplon.errors import HoplonError
-from hoplon.service.certificates import check_certificate
+from hoplon.service.certificates import check_certificates
 from hoplon.service.gateway_start import GatewayStart, gateway_configuration
 from hoplon.service.listeners import open_listeners
 from hoplon.service.workspace import open_workspace
@@ -29,7 +29,7 @@ def prepare_following(settings: Settings, accept_older: bool = False) -> Iterato
     `state.own_policy`, and what any gateway's start raises.
     """
     following = _following(settings, accept_older)
-    check_certificate(settings.tls)
+    check_certificates(settings.tls)
     if part_holder(StateDirectory(settings.state.absolute()), "gateway") is not None:
         raise part_in_use(StateDirectory(settings.state.absolute()), "gateway")
     with open_listeners(settings) as listeners:
