@@ -17,6 +17,7 @@ pub mod config;
 mod connection;
 mod exchange;
 mod files;
+pub mod h1_guard;
 mod headers;
 mod hosts;
 mod instance;

@@ -115,6 +115,19 @@ impl Transaction {
         step
     }
 
+    /// The request is refused whatever the engine thinks of it: its bytes can be read in two ways. `head` is what can be told
+    /// of it, for the record.
+    pub fn refuse_head(&mut self, refusal: Refusal, head: &RequestHead<'_>, around: &Surroundings<'_>) {
+        let _ = self.read_head(head, around);
+        self.refuse(refusal);
+    }
+
+    /// The request is refused because of its body's bytes.
+    pub fn refuse_body(&mut self, refusal: Refusal) {
+        self.waiting = Waiting::Nothing;
+        self.refuse(refusal);
+    }
+
     fn read_head(&mut self, head: &RequestHead<'_>, around: &Surroundings<'_>) -> Result<(), Refusal> {
         let inspected = &mut self.inspected;
         inspected.scheme = head.scheme;
