@@ -90,8 +90,9 @@ ZONES = st.builds(
     observe=st.builds(Observe, probability=st.floats(0, 1)),
     block=st.builds(Block, status=st.integers(400, 599), show_violations=st.booleans()),
 )
+DEFAULTS = default_policy("http://127.0.0.1:9000").features
 POLICIES = st.builds(
-    lambda zone, saved: Policy(zone, {"operations": OperationsPolicy("log", tuple(saved))}),
+    lambda zone, saved: Policy(zone, {**DEFAULTS, "operations": OperationsPolicy("log", tuple(saved))}),
     ZONES,
     st.lists(OPERATIONS, max_size=6, unique_by=lambda saved: saved.id),
 )

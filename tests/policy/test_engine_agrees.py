@@ -53,6 +53,6 @@ def test_a_literal_path_has_the_engines_normal_form(segments: list[str]) -> None
 def test_odd_hosts_upstreams_and_methods_are_accepted_by_both_or_refused_here(host: str, url: str, method: str) -> None:
     zone = replace(DEFAULT.zone, upstreams=(Upstream(url),), hosts=() if host == "*" else (host,))
     saved = SavedOperation("*", "/", method)
-    policy = Policy(zone, {"operations": OperationsPolicy("log", (saved,))})
+    policy = Policy(zone, {**DEFAULT.features, "operations": OperationsPolicy("log", (saved,))})
     if not check_policy(policy, FEATURES):
         assert engine_refuses(policy) == []

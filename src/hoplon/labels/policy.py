@@ -85,13 +85,14 @@ class LabelsPolicy:
     attached: tuple[Attached, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class LabelsFeature:
     """Labels' side of policy (see `hoplon.policy.feature.Feature`). How an operation gets its id is handed in."""
 
-    operation_id: OperationId
-    name: str = "labels"
+    name = "labels"
     table: type[Table] = LabelsTable
+
+    def __init__(self, operation_id: OperationId) -> None:
+        self._operation_id = operation_id
 
     def read(self, table: LabelsTable) -> LabelsPolicy:
         user = tuple(UserLabel(each.name, each.description, _canonical(each.metadata)) for each in table.user)
@@ -99,7 +100,7 @@ class LabelsFeature:
 
     def _read_attached(self, table: AttachedTable) -> Attached:
         host = table.host.lower()
-        identity = str(self.operation_id(table.method, host, table.path))
+        identity = str(self._operation_id(table.method, host, table.path))
         return Attached(identity, tuple(sorted(set(table.labels))), table.method, host, table.path)
 
     def write(self, policy: LabelsPolicy) -> dict[str, Any]:

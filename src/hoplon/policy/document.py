@@ -5,7 +5,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Literal, get_args
 
@@ -23,7 +23,13 @@ FORMAT = 1
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
-def read_policy(text: str, features: Sequence[Feature], origin: str = "the policy") -> Policy:
+Agreement = Callable[[Policy], Sequence[Problem]]
+"""Checks what concerns several features; handed in, since none of them knows another."""
+
+
+def read_policy(
+    text: str, features: Sequence[Feature], origin: str = "the policy", disagreements: Agreement = lambda policy: ()
+) -> Policy:
     """The policy that `text` says, wholly checked. Raises `policy.invalid` with every problem, its path and line."""
     document = _parse_toml(text, origin)
     lines = line_numbers(text)
@@ -33,7 +39,7 @@ def read_policy(text: str, features: Sequence[Feature], origin: str = "the polic
         raise _invalid(origin, _explain_all(error, features), lines) from None
     zone = read_zone(tables["zone"])
     policy = Policy(zone, {feature.name: feature.read(tables[feature.name]) for feature in features})
-    problems = check_policy(policy, features)
+    problems = check_policy(policy, features) or disagreements(policy)
     if problems:
         raise _invalid(origin, problems, lines)
     return policy

@@ -16,6 +16,7 @@ from hoplon.model.zone import Zone
 from hoplon.policy.difference import describe_change, unified
 from hoplon.policy.document import read_policy, write_policy
 from hoplon.policy.zone import url_fault
+from hoplon.service.agreement import disagreements
 from hoplon.service.changes import (
     ZoneChange,
     changing_zone,
@@ -71,7 +72,7 @@ def apply_policy(
     `zone` names the zone when the document renames it; `create` allows a zone that does not exist yet. When it raises
     `policy.invalid` (with every problem), `zone.unknown`, `zone.overlap` or `precondition.failed`, nothing has changed.
     """
-    policy = read_policy(text, FEATURES, origin)
+    policy = read_policy(text, FEATURES, origin, disagreements)
     target = _target(workspace, zone or policy.zone.name, create)
     _check_and_stage(workspace, policy)
     who = actor or local_actor()
@@ -137,7 +138,7 @@ def diff_policy(
     workspace: Workspace, text: str, origin: str = "the policy", zone: str | None = None
 ) -> PolicyDifference:
     """What `apply_policy` would change. Raises as it does for a document that could not be applied."""
-    policy = read_policy(text, FEATURES, origin)
+    policy = read_policy(text, FEATURES, origin, disagreements)
     target = _target(workspace, zone or policy.zone.name, create=True)
     check_written(workspace, policy.zone, policy.features)
     with reading(workspace.database) as connection:

@@ -17,6 +17,7 @@ from hoplon.operations.policy import OperationsPolicy, SavedOperation
 from hoplon.policy.feature import Feature
 from hoplon.policy.zone import ZoneTable, read_zone, write_zone
 from hoplon.service.features import FEATURES
+from hoplon.service.label_store import LabelsStore
 from hoplon.storage import operations, policies
 
 ZONE = "zone"
@@ -86,6 +87,7 @@ def _spelling(each: Operation | SavedOperation) -> tuple[str, str]:
 
 STORES: Mapping[str, Store] = {
     "operations": OperationsStore(),
+    "labels": LabelsStore(),
 }
 """Features that keep rows of their own; every other one is kept by a TableStore."""
 
