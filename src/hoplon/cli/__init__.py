@@ -21,6 +21,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
     Command("operations", "hoplon.cli.operations:operations", "List the operations seen in traffic and those saved."),
     Command("records", "hoplon.cli.records:records", "Follow, query, export and show traffic records."),
+    Command("token", "hoplon.cli.token:token", "Make, list and revoke API tokens and the credentials of gateways."),
+    Command("audit", "hoplon.cli.audit:audit", "Show, export and verify the audit log."),
+    Command("secrets", "hoplon.cli.secrets:secrets", "List what is sealed, and seal it under another key."),
     Command("doctor", "hoplon.cli.doctor:doctor", "Say what is wrong with this set-up, and what to do."),
     Command("version", "hoplon.cli.version:version", "Show the versions of Hoplon's halves."),
 )

@@ -73,6 +73,9 @@ class AddressCondition:
         return not self.allowed or any(found in network for network in self.allowed)
 
 
+EVERYWHERE = AddressCondition()
+
+
 @dataclass(frozen=True, slots=True)
 class ApiToken:
     """A token as it is stored: everything but its secret."""

@@ -18,8 +18,10 @@ from hoplon.settings.fields import Settings
 from hoplon.settings.sources import CONFIG_VARIABLE, PREFIX, config_file, environment_name
 from hoplon.spelling import did_you_mean
 
-_NO_SETTINGS = {CONFIG_VARIABLE, "HOPLON_TRACEBACK", "HOPLON_SHARED", "HOPLON_EVAL", "HOPLON_FULL"}
-"""Read elsewhere: the last three by the tests and the Makefile of a checkout."""
+_SECRETS = {"HOPLON_INSTALLATION_KEY", "HOPLON_INSTALLATION_KEY_PREVIOUS"}
+"""Read where they are used (`hoplon.storage.sealing`), so that no settings object ever holds them."""
+_NO_SETTINGS = {CONFIG_VARIABLE, "HOPLON_TRACEBACK", "HOPLON_SHARED", "HOPLON_EVAL", "HOPLON_FULL"} | _SECRETS
+"""Read elsewhere: `HOPLON_SHARED`, `HOPLON_EVAL` and `HOPLON_FULL` by the tests and the Makefile of a checkout."""
 _SERVICE_LINKS = ("HOPLON_SERVICE_", "HOPLON_PORT")
 """Kubernetes sets these in every pod beside a service named `hoplon`; they are no settings."""
 

@@ -32,6 +32,21 @@ class StateDirectory:
         return self.keys / "records.key"
 
     @property
+    def installation_key(self) -> Path:
+        """32 random bytes, mode 0600: the key under which the secrets of the database are sealed."""
+        return self.keys / "installation.key"
+
+    @property
+    def installation_key_previous(self) -> Path:
+        """The key before, as long as it is being replaced."""
+        return self.keys / "installation.key.previous"
+
+    @property
+    def api_token(self) -> Path:
+        """The API token that the first start made, mode 0600."""
+        return self.root / "api-token"
+
+    @property
     def bundles(self) -> Path:
         return self.root / "bundles"
 
