@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,11 +11,16 @@ from typing import Any
 import pytest
 
 from hoplon.errors import HoplonError, Problem
+from hoplon.model.actor import SYSTEM
+from hoplon.model.audit import AuditFault
 from hoplon.model.mode import Mode
+from hoplon.service.doctor.access import AccessView
 from hoplon.service.doctor.checks import diagnose
 from hoplon.service.doctor.look import Setup, UpstreamView, look
 from hoplon.service.gateway import GatewayStatus
 from hoplon.service.policy import apply_policy, create_first_zone
+from hoplon.service.secrets import put_secret
+from hoplon.service.tokens import ensure_first_token
 from hoplon.service.workspace import Workspace
 from hoplon.settings.load import load_settings
 from hoplon.storage.bundles import write_mode
@@ -71,6 +77,9 @@ FAULTS: dict[str, dict[str, Any]] = {
     "problem zone.missing": {"zones": ()},
     "problem keys.unusable": {"key_fault": "has 3 bytes instead of 32"},
     "problem keys.open": {"open_to_others": (Path("keys/records.key"),)},
+    "problem secrets.key_missing": {"access": AccessView(lost_secrets=3)},
+    "problem keys.unusable ": {"access": AccessView(key_error=HoplonError("keys.unusable", "it is short", "restore"))},
+    "problem audit.broken": {"access": AccessView(audit_faults=(AuditFault(3, "it was changed"),))},
     "problem disk.low": {"disk_free_bytes": 10**6},
     "problem gateway.dead": {"holders": {"supervisor": 1, "gateway": None, "worker": 3}},
     "note gateway.stopped": {"holders": {"supervisor": None, "gateway": None, "worker": None}},
@@ -99,7 +108,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("expected", FAULTS)
 def test_every_fault_is_said_once(healthy: Setup, expected: str) -> None:
-    assert codes(replace(healthy, **FAULTS[expected])) == [expected]
+    assert codes(replace(healthy, **FAULTS[expected])) == [expected.strip()]
 
 
 def test_a_stale_status_is_a_silent_gateway(healthy: Setup) -> None:
@@ -153,3 +162,19 @@ def test_a_running_gateway_is_read_from_its_files(workspace: Workspace) -> None:
 
 def write_status(state: StateDirectory, document: dict[str, Any]) -> None:
     state.status("gateway").write_text(json.dumps(document))
+
+
+def test_what_happened_to_log_key_and_token_is_seen(workspace: Workspace) -> None:
+    settings = load_settings(flags={"listen": "127.0.0.1:0", "status": "127.0.0.1:0"}, environ={})
+    create_first_zone(workspace, "http://127.0.0.1:9")
+    put_secret(workspace, SYSTEM, "hmac_key", "of the shop", b"x")
+    ensure_first_token(workspace)
+    assert look(workspace.state, settings).access == AccessView()
+    workspace.state.api_token.chmod(0o640)
+    workspace.state.installation_key.unlink()
+    with sqlite3.connect(workspace.state.database) as connection:
+        connection.execute("DROP TRIGGER audit_log_no_delete")
+    seen = look(workspace.state, settings)
+    assert seen.open_to_others == (workspace.state.api_token,)
+    assert seen.access.lost_secrets == 1
+    assert [fault.sequence for fault in seen.access.audit_faults] == [0]

@@ -63,8 +63,38 @@ def check_keys(setup: Setup) -> Iterator[Ailment]:
             "keys.open",
             "problem",
             f"{path} can be read or changed by other users of this machine.",
-            "Who has the key can guess which short values stand behind stored hashes.",
+            "It holds what only Hoplon may know: keys, the first API token, or the store of everything.",
             f"Run: chmod go= {path}",
+        )
+
+
+def check_secrets(setup: Setup) -> Iterator[Ailment]:
+    access = setup.access
+    if access.key_error is not None:
+        why = "Secrets that lie under the installation key can be neither opened nor stored."
+        yield Ailment(
+            access.key_error.code, "problem", _sentence(access.key_error.message), why, _todo(access.key_error)
+        )
+    elif access.lost_secrets:
+        yield Ailment(
+            "secrets.key_missing",
+            "problem",
+            f"The installation key of {access.lost_secrets} stored secrets is not here.",
+            "Without it nobody can open them.",
+            f"Restore {setup.state.installation_key} from a backup, or set HOPLON_INSTALLATION_KEY.",
+        )
+
+
+def check_audit(setup: Setup) -> Iterator[Ailment]:
+    faults = setup.access.audit_faults
+    if faults:
+        first = f"entry {faults[0].sequence}: {faults[0].reason}" if faults[0].sequence else faults[0].reason
+        yield Ailment(
+            "audit.broken",
+            "problem",
+            f"The audit log is not what was written ({first}).",
+            "Somebody or something changed it, past Hoplon; what it says from there on proves nothing.",
+            "See `hoplon audit verify`; compare with a backup or an export.",
         )
 
 
@@ -282,6 +312,8 @@ def check_addresses(setup: Setup) -> Iterator[Ailment]:
 CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_database,
     check_keys,
+    check_secrets,
+    check_audit,
     check_disk,
     check_clock,
     check_parts,

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 import socket
-import stat
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from hoplon.errors import HoplonError
 from hoplon.model.policy import Policy, Upstream
 from hoplon.model.versions import PolicyVersion
 from hoplon.policy.assembly import ZoneVersion, assemble
+from hoplon.service.doctor.access import AccessView, look_at_access, open_files
 from hoplon.service.features import FEATURES
 from hoplon.service.gateway import GatewayStatus, gateway_status
 from hoplon.service.listeners import open_listeners
@@ -70,13 +70,14 @@ class Setup:
     upstreams: tuple[UpstreamView, ...]
     listen_error: HoplonError | None
     alerts: dict[str, str] = field(default_factory=dict)
+    access: AccessView = AccessView()  # noqa: RUF009 - frozen
 
 
 def look(state: StateDirectory, settings: Settings) -> Setup:
     """The set-up now. Waits at most `CONNECT_SECONDS` for upstreams."""
     now = datetime.now(UTC)
     disk = shutil.disk_usage(state.root)
-    database_error, zones = _zones(state)
+    database_error, zones, access = _database(state)
     holders = {part: part_holder(state, part) for part in ("supervisor", "gateway", "worker")}
     status = gateway_status(state)
     worker, worker_age = _worker_status(state, now)
@@ -85,7 +86,7 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         now=now,
         disk_free_bytes=disk.free,
         disk_total_bytes=disk.total,
-        open_to_others=tuple(path for path in (state.keys, *_files(state.keys)) if _is_open_to_others(path)),
+        open_to_others=open_files(state),
         key_fault=key_fault(state.records_key),
         database_error=database_error,
         zones=zones,
@@ -101,23 +102,27 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         upstreams=_upstreams(zones),
         listen_error=None if holders["gateway"] is not None else _listen_error(settings),
         alerts=status.alerts if status is not None and holders["gateway"] is not None else {},
+        access=access,
     )
 
 
-def _zones(state: StateDirectory) -> tuple[HoplonError | None, tuple[tuple[PolicyVersion, Policy], ...]]:
-    """The zones, or why the database cannot give them. A missing database is not made."""
+def _database(
+    state: StateDirectory,
+) -> tuple[HoplonError | None, tuple[tuple[PolicyVersion, Policy], ...], AccessView]:
+    """The zones, tokens, secrets and audit log, or why the database cannot give them. A missing one is not made."""
     if not state.database.exists():
-        return None, ()
+        return None, (), AccessView()
     try:
         if database_revision(state.database) is None:
-            return None, ()
+            return None, (), AccessView()
         database = open_database(state.database)
         try:
-            return None, tuple(all_zones(Workspace(state, database)))
+            workspace = Workspace(state, database)
+            return None, tuple(all_zones(workspace)), look_at_access(workspace)
         finally:
             database.dispose()
     except HoplonError as error:
-        return error, ()
+        return error, (), AccessView()
 
 
 def _committed(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> str | None:
@@ -181,11 +186,3 @@ def _or_error(read: Callable[[], str]) -> str | HoplonError:
         return read()
     except HoplonError as error:
         return error
-
-
-def _files(directory: Path) -> list[Path]:
-    return sorted(directory.iterdir()) if directory.is_dir() else []
-
-
-def _is_open_to_others(path: Path) -> bool:
-    return path.exists() and bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
