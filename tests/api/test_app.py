@@ -14,7 +14,7 @@ def test_a_listing_comes_in_the_envelope_with_its_paging(client: Client) -> None
     assert reply.json["errors"] == reply.json["messages"] == []
     assert [zone["name"] for zone in reply.result] == ["default"]
     assert reply.json["result_info"] == {"page": 1, "per_page": 5, "count": 1, "total_count": 1, "total_pages": 1}
-    assert len(reply.headers["x-request-id"]) == 32
+    assert len(reply.headers["hoplon-request-id"]) == 32
 
 
 def test_a_page_out_of_range_is_empty(client: Client) -> None:
@@ -78,5 +78,5 @@ def test_an_error_nobody_foresaw_tells_the_log_everything_and_the_caller_nothing
     assert (reply.status, reply.error["code"]) == (500, 10500)
     assert "xyzzy" not in reply.content.decode()
     assert [(request_id, str(error)) for request_id, error in told] == [
-        (reply.headers["x-request-id"], "the secret is xyzzy")
+        (reply.headers["hoplon-request-id"], "the secret is xyzzy")
     ]

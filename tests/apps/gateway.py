@@ -52,7 +52,7 @@ async def gateway_before(upstream_port: int, folder: Path) -> AsyncIterator[Gate
     command = Command(
         (
             *(*HOPLON, "up", "--upstream", f"http://127.0.0.1:{upstream_port}", "--listen", f"127.0.0.1:{port}"),
-            *("--status", f"127.0.0.1:{status}", "--state", str(state)),
+            *("--status", f"127.0.0.1:{status}", "--admin", "127.0.0.1:0", "--state", str(state)),
         )
     )
     async with running(command, f"http://127.0.0.1:{status}/readyz", folder / "hoplon.log"):

@@ -64,6 +64,8 @@ class Up:
             "127.0.0.1:0",
             "--status",
             "127.0.0.1:0",
+            "--admin",
+            "127.0.0.1:0",
             "--state",
             str(self.state),
         ]

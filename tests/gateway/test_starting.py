@@ -12,7 +12,7 @@ import pytest
 from support.installation import Installation, await_true, hoplon, make_certificate, running, spawn
 from support.upstream import Upstream
 
-EPHEMERAL = ("--listen", "127.0.0.1:0", "--status", "127.0.0.1:0")
+EPHEMERAL = ("--listen", "127.0.0.1:0", "--status", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 
 
 @pytest.mark.parametrize(

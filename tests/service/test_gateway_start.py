@@ -25,7 +25,13 @@ def state(tmp_path: Path) -> Path:
 
 
 def settings(state: Path, **values: Any) -> Settings:
-    values = {"upstream": "http://127.0.0.1:9000", "listen": "127.0.0.1:0", "status": "127.0.0.1:0", **values}
+    values = {
+        "upstream": "http://127.0.0.1:9000",
+        "listen": "127.0.0.1:0",
+        "status": "127.0.0.1:0",
+        "admin": "127.0.0.1:0",
+        **values,
+    }
     return load_settings(flags={"state": state, **values}, environ={})
 
 

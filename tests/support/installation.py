@@ -169,7 +169,8 @@ class Installation:
     ) -> None:
         self.state = state
         self.output = state.with_name(f"{state.name}.out")
-        flags = ["--listen", listen, "--status", "127.0.0.1:0", "--state", str(state), *options]
+        admin = ["--admin", "127.0.0.1:0"] if part != "worker" else []
+        flags = ["--listen", listen, "--status", "127.0.0.1:0", *admin, "--state", str(state), *options]
         before = self._status_pid()
         with self.output.open("w") as output:
             self.process = subprocess.Popen(

@@ -8,21 +8,22 @@ import asyncio
 import inspect
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from http import HTTPStatus
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, TypeVar
 
 from hoplon.api.auth import Authorise, Caller, RequestFacts, authorise
-from hoplon.api.bodies import read_body
+from hoplon.api.content import Receive, has_content, read_content, receive_content
 from hoplon.api.describe import Description, Handler, description_of
-from hoplon.api.envelope import Answer, write_answer, write_errors
-from hoplon.api.errors import INTERNAL, error_form, error_messages
+from hoplon.api.exchange import NO_ROUTE, Exchange
+from hoplon.api.metrics import Metrics
+from hoplon.api.public import Page, public_pages
 from hoplon.api.query import read_query
 from hoplon.api.request import ApiRequest
+from hoplon.api.response import Response, Send, failure, refusal, send_response, success
 from hoplon.api.routes import ROUTES, Route
 from hoplon.api.routing import Found, Router
 from hoplon.api.unavailable import unavailable
@@ -34,15 +35,11 @@ from hoplon.settings.fields import ApiSettings
 
 Outcome = TypeVar("Outcome")
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 READERS = 8
 WRITERS = 8
 BODIES_AT_ONCE = 8
 """So many bodies are held in memory at once; who comes later waits before sending."""
-_BODY_SECONDS = 60.0
-_DRAINED_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +52,17 @@ class Target:
     description: Description
     waits: bool
 
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer as it goes out."""
-
-    status: int
-    body: bytes
-    media_type: str
-    headers: Mapping[str, str] = field(default_factory=dict)
+    @property
+    def path(self) -> str:
+        return self.route.path
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One finished exchange, as the log and the metrics see it. `route` is the path's template, never the path."""
+class Public:
+    """A page that needs no token, under the template of its path."""
 
-    id: str
-    method: str
-    route: str
     path: str
-    status: int
-    seconds: float
-    address: str
-    caller: str | None
+    page: Page
 
 
 @dataclass(slots=True)
@@ -89,7 +74,7 @@ class _Call:
     path: str
     facts: RequestFacts
     query: bytes
-    route: str = "(none)"
+    route: str = NO_ROUTE
     caller: Caller | None = None
 
 
@@ -101,6 +86,7 @@ class ControlPlane:
         workspace: Workspace,
         settings: ApiSettings,
         authorise: Authorise = authorise,
+        metrics: Metrics | None = None,
         finished: Callable[[Exchange], None] = lambda exchange: None,
         failed: Callable[[str, BaseException], None] = lambda request_id, error: None,
     ) -> None:
@@ -109,7 +95,13 @@ class ControlPlane:
         self._authorise = authorise
         self._finished = finished
         self._failed = failed
-        self._router = Router([(route.method, route.path, load_target(route)) for route in ROUTES])
+        pages = public_pages(workspace, metrics or Metrics())
+        self._router: Router[Target | Public] = Router(
+            [
+                *((route.method, route.path, load_target(route)) for route in ROUTES),
+                *(("GET", path, Public(path, page)) for path, page in pages.items()),
+            ]
+        )
         self._readers = ThreadPoolExecutor(READERS, "read")
         self._writers = ThreadPoolExecutor(WRITERS, "write")
         self._bodies = asyncio.Semaphore(BODIES_AT_ONCE)
@@ -148,25 +140,28 @@ class ControlPlane:
             self._failed(call.id, error)
             response = failure()
         with suppress(OSError):
-            await _send(send, call.id, response)
+            await send_response(send, call.id, response)
         self._finished(_exchange_of(call, response.status, time.perf_counter() - started))
 
     async def _respond(self, call: _Call, receive: Receive) -> Response:
         target = self._find(call)
-        if not _has_body(call.facts.headers) and not target.waits:
-            return await self._in_thread(call, self._handle, call, target, b"")
-        caller = await self._in_thread(call, self._check, call, target)
+        if isinstance(target, Public):
+            return success(await _in_thread(self._readers, target.page, call.facts.ids))
+        pool = self._readers if call.method == "GET" else self._writers
+        if not has_content(call.facts.headers) and not target.waits:
+            return await _in_thread(pool, self._handle, call, target, b"")
+        caller = await _in_thread(self._readers, self._check, call, target)
         if target.waits:
             return await _unless_gone(self._wait(call, target, caller), receive)
         async with self._bodies:
-            content = await self._read(receive)
-            return await self._in_thread(call, self._handle, call, target, content)
+            content = await receive_content(receive, self._settings.max_body_bytes)
+            return await _in_thread(pool, self._handle, call, target, content)
 
-    def _find(self, call: _Call) -> Target:
+    def _find(self, call: _Call) -> Target | Public:
         found = self._router.find(call.method, call.path)
         if isinstance(found, Found):
             call.facts = replace(call.facts, ids=found.ids)
-            call.route = found.target.route.path
+            call.route = found.target.path
             return found.target
         if not found:
             raise HoplonError("request.no_route", "No route for the URI")
@@ -179,13 +174,12 @@ class ControlPlane:
     def _handle(self, call: _Call, target: Target, content: bytes) -> Response:
         caller = call.caller or self._check(call, target)
         handler: Any = target.handler
-        given: Answer = handler(self._request(call, target, caller, content))
-        return success(given)
+        return success(handler(self._request(call, target, caller, content)))
 
     async def _wait(self, call: _Call, target: Target, caller: Caller) -> Response:
         handler: Any = target.handler
-        given: Answer = await handler(self._request(call, target, caller, b""))
-        await self._in_thread(call, self._check, call, target)  # a token may have been revoked meanwhile
+        given = await handler(self._request(call, target, caller, b""))
+        await _in_thread(self._readers, self._check, call, target)  # a token may have been revoked meanwhile
         return success(given)
 
     def _request(self, call: _Call, target: Target, caller: Caller, content: bytes) -> ApiRequest:
@@ -193,18 +187,6 @@ class ControlPlane:
         query = read_query(call.query, target.description.query)
         body = read_content(target.description, headers, content)
         return ApiRequest(call.id, self._workspace, caller, call.facts.ids, query, headers, self._offers, body, content)
-
-    async def _in_thread(self, call: _Call, function: Callable[..., Outcome], *arguments: Any) -> Outcome:
-        pool = self._readers if call.method == "GET" else self._writers
-        return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
-
-    async def _read(self, receive: Receive) -> bytes:
-        limit = self._settings.max_body_bytes
-        try:
-            async with asyncio.timeout(_BODY_SECONDS):
-                return await _read_content(receive, limit)
-        except TimeoutError:
-            raise HoplonError("request.body", f"the body did not arrive within {_BODY_SECONDS:g} s") from None
 
 
 def create_app(workspace: Workspace, settings: ApiSettings, **hooks: Any) -> ControlPlane:
@@ -223,50 +205,6 @@ def load_target(route: Route) -> Target:
     return Target(route, group, handler, description_of(handler), inspect.iscoroutinefunction(handler))
 
 
-def read_content(description: Description, headers: Mapping[str, str], content: bytes) -> Any:
-    """The body in the form that the handler asks for; None when there is none or the handler wants none."""
-    if description.body is None and not description.body_media_types:
-        return None
-    if not content:
-        if description.is_body_required:
-            raise HoplonError("request.body_missing", "this request needs a body")
-        return None
-    media_type = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HoplonError("request.media_type", "compressed bodies are not taken", "send it without Content-Encoding")
-    if media_type in description.body_media_types:
-        return None
-    if description.body is None or not (media_type == "application/json" or media_type.endswith("+json")):
-        taken = (*(("application/json",) if description.body is not None else ()), *description.body_media_types)
-        raise HoplonError("request.media_type", f"the body is {media_type}", f"Content-Type: {' or '.join(taken)}")
-    return read_body(content, description.body)
-
-
-def success(given: Answer) -> Response:
-    """An answer as it goes out."""
-    headers = dict(given.headers)
-    if given.version is not None:
-        headers["etag"] = f'"{given.version}"'
-    return Response(given.status, write_answer(given), given.media_type, headers)
-
-
-def refusal(error: HoplonError) -> Response:
-    """What a caller gets for an error of ours with a code."""
-    form = error_form(error.code)
-    headers: dict[str, str] = {}
-    if error.code == "request.method":
-        headers["allow"] = error.message.removeprefix("this path takes ")
-    if form.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    return Response(form.status, write_errors(error_messages(error)), "application/json", headers)
-
-
-def failure() -> Response:
-    """What a caller gets for an error that nobody foresaw: no detail; the log has it under the request's id."""
-    error = HoplonError("internal", "Hoplon itself failed", "the log of the API has more under the id of this request")
-    return Response(INTERNAL.status, write_errors(error_messages(error)), "application/json")
-
-
 def _call(scope: Scope) -> _Call:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
@@ -280,31 +218,8 @@ def _exchange_of(call: _Call, status: int, seconds: float) -> Exchange:
     return Exchange(call.id, call.method, call.route, call.path, status, seconds, call.facts.address, caller)
 
 
-def _has_body(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
-
-
-async def _read_content(receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise HoplonError("request.body", "the connection closed before the body was complete")
-        size += len(message.get("body", b""))
-        if size <= limit:
-            chunks.append(message.get("body", b""))
-        elif size > limit + _DRAINED_BYTES:
-            break
-        else:
-            chunks.clear()
-        if not message.get("more_body"):
-            break
-    if size > limit:
-        raise HoplonError(
-            "request.too_large", f"the body has more than {limit} bytes", "`api.max_body_bytes` is a setting"
-        )
-    return b"".join(chunks)
+async def _in_thread(pool: ThreadPoolExecutor, function: Callable[..., Outcome], *arguments: Any) -> Outcome:
+    return await asyncio.get_running_loop().run_in_executor(pool, function, *arguments)
 
 
 async def _unless_gone(waiting: Awaitable[Response], receive: Receive) -> Response:
@@ -324,18 +239,3 @@ async def _unless_gone(waiting: Awaitable[Response], receive: Receive) -> Respon
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send(send: Send, request_id: str, response: Response) -> None:
-    content = [
-        (b"content-type", response.media_type.encode()),
-        (b"content-length", str(len(response.body)).encode()),
-    ]
-    headers = [
-        *(content if response.status != HTTPStatus.NO_CONTENT else ()),
-        (b"x-request-id", request_id.encode()),
-        (b"cache-control", b"no-store"),
-        *((name.encode(), value.encode()) for name, value in response.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})

@@ -13,8 +13,9 @@ class Command(NamedTuple):
 
 COMMANDS: tuple[Command, ...] = (
     Command("demo", "hoplon.cli.demo:demo", "The whole story on a bundled API, in about a minute."),
-    Command("up", "hoplon.cli.up:up", "Put Hoplon in front of an API: gateway and worker, supervised."),
+    Command("up", "hoplon.cli.up:up", "Put Hoplon in front of an API: gateway, API and worker, supervised."),
     Command("gateway", "hoplon.cli.gateway:gateway", "Run the gateway alone."),
+    Command("api", "hoplon.cli.api:api", "Run the API alone."),
     Command("worker", "hoplon.cli.worker:worker", "Run the worker alone: it seals and keeps traffic records."),
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),

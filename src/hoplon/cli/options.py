@@ -39,7 +39,7 @@ def process_options(function: Function) -> Function:
     options = (
         click.option("--upstream", metavar="URL", help="Your API. Only creates the first zone."),
         click.option("--listen", multiple=True, metavar="ADDRESS", help="Take traffic here. [default: 127.0.0.1:8080]"),
-        click.option("--admin", metavar="ADDRESS", help="API and dashboard. Not opened in this version."),
+        click.option("--admin", metavar="ADDRESS", help="The API. [default: 127.0.0.1:8081]"),
         click.option("--status", metavar="ADDRESS", help="Metrics and health. [default: 127.0.0.1:8082]"),
         click.option("--state", metavar="DIR", help=f"The state directory. [default: {DEFAULT_STATE}]"),
         click.option("--config", metavar="FILE", help="Settings. [default: hoplon.toml, if there is one]"),

@@ -1,4 +1,4 @@
-"""`hoplon up`: gateway and worker, supervised, and the first screen. What happens is in `service` and `supervisor`."""
+"""`hoplon up`: all parts, supervised, and the first screen. What happens is in `service` and `supervisor`."""
 
 import json
 from collections.abc import Iterator
@@ -8,32 +8,38 @@ from typing import TYPE_CHECKING
 import click
 
 from hoplon.cli.options import process_options, settings_of
+from hoplon.storage.state import PARTS
 
 if TYPE_CHECKING:
+    from hoplon.service.api_start import ApiStart
     from hoplon.service.gateway_start import GatewayStart
     from hoplon.supervisor import Event, PartPlan
 
 _DRAIN_MARGIN_SECONDS = 5.0
 _WORKER_STOP_SECONDS = 10.0
+_API_STOP_SECONDS = 12.0
 
 
 @click.command()
 @process_options
 @click.pass_context
 def up(context: click.Context, /, config: str | None, **flags: object) -> None:
-    """Put Hoplon in front of an API: gateway and worker, supervised, until Ctrl-C."""
+    """Put Hoplon in front of an API: gateway, API and worker, supervised, until Ctrl-C."""
+    from hoplon.service.api_start import start_of
     from hoplon.service.gateway_start import prepare_gateway
     from hoplon.storage.locks import holding_part
     from hoplon.supervisor import supervise
 
     settings = settings_of(config, **flags)
-    parts = ("supervisor", "gateway", "worker")
+    parts = ("supervisor", "gateway", "api", "worker")
     with prepare_gateway(settings, parts) as start, holding_part(start.state, "supervisor"):
-        exit_code = supervise(_plans(start), _Teller(start).tell)
+        assert start.listeners.admin is not None  # noqa: S101  the API is one of the parts
+        api = start_of(settings, start.state, start.listeners.admin)
+        exit_code = supervise(_plans(start, api), _Teller(start, api).tell)
     context.exit(exit_code)
 
 
-def _plans(start: "GatewayStart") -> "list[PartPlan]":
+def _plans(start: "GatewayStart", api: "ApiStart") -> "list[PartPlan]":
     from hoplon.cli.worker import worker_command
     from hoplon.service.gateway import gateway_status
     from hoplon.supervisor import PartPlan
@@ -45,6 +51,9 @@ def _plans(start: "GatewayStart") -> "list[PartPlan]":
     def worker_works(pid: int) -> bool:
         return _status_pid(start.state.status("worker")) == pid
 
+    def api_serves(pid: int) -> bool:
+        return _status_pid(start.state.status("api")) == pid
+
     stop_seconds = start.settings.drain_seconds + _DRAIN_MARGIN_SECONDS
     worker = worker_command(start.state.root, start.settings.records)
     return [
@@ -54,9 +63,10 @@ def _plans(start: "GatewayStart") -> "list[PartPlan]":
             start.state.log("gateway"),
             gateway_serves,
             stop_seconds,
-            start.listeners.fds,
+            start.listeners.gateway_fds,
             is_essential=True,
         ),
+        PartPlan("api", api.command, start.state.log("api"), api_serves, _API_STOP_SECONDS, (api.listener.fd,)),
         PartPlan("worker", worker, start.state.log("worker"), worker_works, _WORKER_STOP_SECONDS),
     ]
 
@@ -72,14 +82,15 @@ def _status_pid(path: Path) -> int | None:
 class _Teller:
     """Says on the screen what happens; the first screen as soon as the gateway serves."""
 
-    def __init__(self, start: "GatewayStart") -> None:
+    def __init__(self, start: "GatewayStart", api: "ApiStart") -> None:
         self._start = start
+        self._api = api
 
     def tell(self, event: "Event") -> None:
         from hoplon.supervisor import PartReady
 
         if isinstance(event, PartReady) and event.name == "gateway" and event.restarts == 0:
-            for line in first_screen(self._start):
+            for line in first_screen(self._start, self._api):
                 click.echo(line)
         elif text := _sentence(event):
             click.echo(text, err=True)
@@ -121,12 +132,12 @@ def _last_words(log: Path) -> str:
         return lines[-1]
 
 
-def first_screen(start: "GatewayStart") -> Iterator[str]:
+def first_screen(start: "GatewayStart", api: "ApiStart") -> Iterator[str]:
     """What listens where, the mode, what is refused in any mode, where things go, what to do next."""
     yield f"Hoplon is up. Mode {click.style(start.mode, bold=True)}: {start.mode.meaning}."
     yield ""
-    yield from _rows(_places(start))
-    for notice in start.notices:
+    yield from _rows(_places(start, api))
+    for notice in (*start.notices, *api.notices):
         yield f"\n{click.style('note:', fg='yellow', bold=True)} {notice}"
     yield "\nRefused in any mode, before it reaches your API (400; `protocol.*`):"
     yield from _rows(_refusals())
@@ -135,7 +146,7 @@ def first_screen(start: "GatewayStart") -> Iterator[str]:
     yield "\nCtrl-C stops."
 
 
-def _places(start: "GatewayStart") -> Iterator[tuple[str, str]]:
+def _places(start: "GatewayStart", api: "ApiStart") -> Iterator[tuple[str, str]]:
     for listener in start.listeners.traffic:
         yield "traffic", listener.url
     for zone in start.zones:
@@ -146,8 +157,8 @@ def _places(start: "GatewayStart") -> Iterator[tuple[str, str]]:
     days, gigabytes = records.retention_seconds / 86400, records.retention_bytes / 1024**3
     yield "status", f"{start.listeners.status.url}/metrics, /healthz, /readyz"
     yield "records", f"{_shown(start.state.records)} (kept {days:g} days, at most {gigabytes:g} GiB)"
-    yield "logs", f"{_shown(start.state.log('gateway'))}, {_shown(start.state.log('worker'))}"
-    yield "admin", "no address: API and dashboard come with a later version"
+    yield "logs", ", ".join(_shown(start.state.log(part)) for part in PARTS)
+    yield "admin", f"{api.listener.url}/client/v4 and /hoplon/v1 (described in /openapi.json), /metrics, /readyz"
 
 
 def _refusals() -> Iterator[tuple[str, str]]:

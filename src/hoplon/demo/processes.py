@@ -25,11 +25,12 @@ STOP_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Ports on 127.0.0.1: the shop itself, the gateway in front of it, and the gateway's status listener."""
+    """Ports on 127.0.0.1: the shop itself, the gateway in front of it, the gateway's status listener, and the API."""
 
     shop: int
     gateway: int
     status: int
+    admin: int
 
 
 class Part:
@@ -103,14 +104,15 @@ def shop_part(port: int, state: Path) -> Part:
 def hoplon_part(addresses: Addresses, state: Path) -> Part:
     """`hoplon up` in front of the shop."""
     listen = ("--listen", f"127.0.0.1:{addresses.gateway}", "--status", f"127.0.0.1:{addresses.status}")
+    admin = ("--admin", f"127.0.0.1:{addresses.admin}")
     upstream = ("--upstream", f"http://127.0.0.1:{addresses.shop}")
-    command = (sys.executable, "-m", "hoplon", "up", *upstream, *listen, "--state", str(state))
+    command = (sys.executable, "-m", "hoplon", "up", *upstream, *listen, *admin, "--state", str(state))
     return Part("hoplon up", command, state / "up.log")
 
 
 def free_ports() -> Addresses:
-    """Three ports that nobody listens on now."""
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    """Four ports that nobody listens on now."""
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
     ports = [listener.getsockname()[1] for listener in listeners]
     for listener in listeners:
         listener.close()

@@ -74,7 +74,7 @@ def start(root: Path, screen: Screen, stack: ExitStack) -> Stage:
     screen.say(f"the shop (FastAPI, SQLite)        http://127.0.0.1:{addresses.shop}")
     up = stack.enter_context(hoplon_part(addresses, root))
     up.wait_for(lambda: answers(addresses.status, "/readyz"))
-    screen.say(f"hoplon up: gateway and worker     http://127.0.0.1:{addresses.gateway}")
+    screen.say(f"hoplon up: gateway, API and worker http://127.0.0.1:{addresses.gateway}")
     crowd = stack.enter_context(Crowd(GUESTS, addresses.gateway))
     return Stage(screen, Installation(root), (shop, up), crowd)
 

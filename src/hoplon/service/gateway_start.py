@@ -55,7 +55,7 @@ def prepare_gateway(settings: Settings, parts: tuple[str, ...]) -> Iterator[Gate
     for part in parts:
         if part_holder(state, part) is not None:
             raise part_in_use(state, part)
-    with open_listeners(settings) as listeners:
+    with open_listeners(settings, with_admin="api" in parts) as listeners:
         try:
             zones, notices = _prepare_policy(settings)
         except HoplonError as error:

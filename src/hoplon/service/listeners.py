@@ -1,5 +1,5 @@
-"""The sockets on which traffic and status questions arrive, opened before any part starts, so that an address in use is
-one clear error and a restarted gateway loses no connection that waits."""
+"""The sockets on which traffic, status questions and API calls arrive, opened before any part starts: an address in use
+is one clear error, and a restarted part loses no connection that waits."""
 
 import errno
 import os
@@ -40,22 +40,31 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """All sockets of one gateway."""
+    """All sockets of one gateway; `admin` is that of the API, where it starts beside it."""
 
     traffic: tuple[Listener, ...]
     status: Listener
+    admin: Listener | None = None
 
     @property
-    def fds(self) -> tuple[int, ...]:
+    def gateway_fds(self) -> tuple[int, ...]:
         return (*(listener.fd for listener in self.traffic), self.status.fd)
 
 
 @contextmanager
-def open_listeners(settings: Settings) -> Iterator[Listeners]:
-    """Every socket that the settings name, or the error of the first that cannot be opened and none of them."""
+def open_listeners(settings: Settings, with_admin: bool = False) -> Iterator[Listeners]:
+    """The sockets of a gateway, `with_admin` of the API too; or the error of the first that cannot be opened."""
     with ExitStack() as sockets:
         traffic = tuple(_open(address, "listen", sockets) for address in settings.listen)
-        yield Listeners(traffic, _open(settings.status, "status", sockets))
+        status = _open(settings.status, "status", sockets)
+        yield Listeners(traffic, status, _open(settings.admin, "admin", sockets) if with_admin else None)
+
+
+@contextmanager
+def open_admin_listener(settings: Settings) -> Iterator[Listener]:
+    """The socket of the API alone."""
+    with ExitStack() as sockets:
+        yield _open(settings.admin, "admin", sockets)
 
 
 def _open(address: str, setting: str, sockets: ExitStack) -> Listener:

@@ -88,6 +88,7 @@ class ApiSettings(_Section):
     max_body_bytes: int = Field(
         default=32 * 1024**2, ge=64 * 1024, le=1024**3, description="A request with a longer body gets 413."
     )
+    request_log: bool = Field(default=True, description="Write a line for every request to the API's log.")
 
 
 class Settings(_Section):
@@ -106,7 +107,7 @@ class Settings(_Section):
     status: str = Field(default="127.0.0.1:8082", description="Address of `/metrics`, `/healthz` and `/readyz`.")
     admin: str = Field(
         default="127.0.0.1:8081",
-        description="Address of API and dashboard. Not opened: this version has neither.",
+        description="Address of the API: `host:port`, or `https://host:port` with the certificate of `[tls]`.",
     )
     instance: str = Field(
         default="gw-1", pattern=r"^[A-Za-z0-9._-]{1,64}$", description="The gateway's name in records and metrics."
@@ -130,10 +131,16 @@ class Settings(_Section):
             parse_address(address, tls_allowed=True)
         return value
 
-    @field_validator("status", "admin")
+    @field_validator("status")
     @classmethod
     def _plain_address(cls, value: str) -> str:
         parse_address(value, tls_allowed=False)
+        return value
+
+    @field_validator("admin")
+    @classmethod
+    def _admin_address(cls, value: str) -> str:
+        parse_address(value, tls_allowed=True)
         return value
 
     @field_validator("trusted_proxies")
@@ -143,7 +150,9 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _tls_listeners_have_a_certificate(self) -> Self:
-        if self.tls.certificate is None and any(address.startswith("https://") for address in self.listen):
+        if self.tls.certificate is None and any(
+            address.startswith("https://") for address in (*self.listen, self.admin)
+        ):
             raise ValueError("an `https://` listener needs `tls.certificate` and `tls.key`")
         return self
 

@@ -65,7 +65,7 @@ def part_in_use(state: StateDirectory, part: str) -> HoplonError:
     """The error for a second process of the same part."""
     pid = part_holder(state, part)
     who = f" (pid {pid})" if pid else ""
-    what = "`hoplon up`" if part == "supervisor" else f"a {part}"
+    what = {"supervisor": "`hoplon up`", "api": "an API"}.get(part, f"a {part}")
     return HoplonError(
         "part.in_use",
         f"{what} is already running in {state.root}{who}",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hoplon.errors import HoplonError
 
-PARTS: tuple[str, ...] = ("gateway", "worker")
+PARTS: tuple[str, ...] = ("gateway", "api", "worker")
 """The parts that run as processes of their own, each under its own lock."""
 
 
@@ -92,11 +92,11 @@ class StateDirectory:
         return self.run / "policy.lock"
 
     def lock(self, part: str) -> Path:
-        """The lock of a part (`gateway`, `worker`, `supervisor`); its content is the holder's pid."""
+        """The lock of a part (`gateway`, `api`, `worker`, `supervisor`); its content is the holder's pid."""
         return self.run / f"{part}.lock"
 
     def status(self, part: str) -> Path:
-        """What the part `gateway` or `worker` last said about itself (JSON)."""
+        """What the part `gateway`, `api` or `worker` last said about itself (JSON)."""
         return self.run / f"{part}.status.json"
 
     def log(self, part: str) -> Path:

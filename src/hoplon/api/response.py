@@ -1,0 +1,63 @@
+"""What goes out: the status, headers and bytes of an answer or of an error."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from hoplon.api.envelope import Answer, write_answer, write_errors
+from hoplon.api.errors import INTERNAL, error_form, error_messages
+from hoplon.errors import HoplonError
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer as it goes out."""
+
+    status: int
+    body: bytes
+    media_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def success(given: Answer) -> Response:
+    """An answer as it goes out."""
+    headers = dict(given.headers)
+    if given.version is not None:
+        headers["etag"] = f'"{given.version}"'
+    return Response(given.status, write_answer(given), given.media_type, headers)
+
+
+def refusal(error: HoplonError) -> Response:
+    """What a caller gets for an error of ours with a code."""
+    form = error_form(error.code)
+    headers: dict[str, str] = {}
+    if error.code == "request.method":
+        headers["allow"] = error.message.removeprefix("this path takes ")
+    if form.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return Response(form.status, write_errors(error_messages(error)), "application/json", headers)
+
+
+def failure() -> Response:
+    """What a caller gets for an error that nobody foresaw: no detail; the log has it under the request's id."""
+    error = HoplonError("internal", "Hoplon itself failed", "the log of the API has more under the id of this request")
+    return Response(INTERNAL.status, write_errors(error_messages(error)), "application/json")
+
+
+async def send_response(send: Send, request_id: str, response: Response) -> None:
+    """Send it, with the id of the request that it answers."""
+    content = [
+        (b"content-type", response.media_type.encode()),
+        (b"content-length", str(len(response.body)).encode()),
+    ]
+    headers = [
+        *(content if response.status != HTTPStatus.NO_CONTENT else ()),
+        (b"hoplon-request-id", request_id.encode()),
+        (b"cache-control", b"no-store"),
+        *((name.encode(), value.encode()) for name, value in response.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": int(response.status), "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
