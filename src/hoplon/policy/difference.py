@@ -13,7 +13,7 @@ def describe_change(old: Policy | None, new: Policy, features: Sequence[Feature]
     """Sentences for people; empty when nothing changes. `old` is None for a new zone."""
     if old is None:
         return (f"creates zone {new.zone.name}",)
-    sentences = list(_describe_zone(old.zone, new.zone))
+    sentences = list(describe_zone(old.zone, new.zone))
     for feature in features:
         sentences += feature.describe(old.features[feature.name], new.features[feature.name])
     return tuple(sentences)
@@ -25,7 +25,8 @@ def unified(old_text: str, new_text: str, old_name: str, new_name: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _describe_zone(old: ZonePolicy, new: ZonePolicy) -> Iterator[str]:
+def describe_zone(old: ZonePolicy, new: ZonePolicy) -> Iterator[str]:
+    """What changes in the `[zone]` table, key by key."""
     before, after = dict(_leaves(write_zone(old))), dict(_leaves(write_zone(new)))
     for path in sorted(before.keys() | after.keys()):
         was, becomes = before.get(path), after.get(path)

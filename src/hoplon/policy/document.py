@@ -5,8 +5,9 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -22,17 +23,29 @@ from hoplon.spelling import did_you_mean
 FORMAT = 1
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
-
 Agreement = Callable[[Policy], Sequence[Problem]]
 """Checks what concerns several features; handed in, since none of them knows another."""
 
 
+def _no_disagreement(policy: Policy) -> Sequence[Problem]:
+    return ()
+
+
 def read_policy(
-    text: str, features: Sequence[Feature], origin: str = "the policy", disagreements: Agreement = lambda policy: ()
+    text: str, features: Sequence[Feature], origin: str = "the policy", disagreements: Agreement = _no_disagreement
 ) -> Policy:
     """The policy that `text` says, wholly checked. Raises `policy.invalid` with every problem, its path and line."""
-    document = _parse_toml(text, origin)
-    lines = line_numbers(text)
+    return read_document(_parse_toml(text, origin), features, origin, disagreements, line_numbers(text))
+
+
+def read_document(
+    document: Mapping[str, Any],
+    features: Sequence[Feature],
+    origin: str = "the policy",
+    disagreements: Agreement = _no_disagreement,
+    lines: Mapping[Steps, int] = MappingProxyType({}),
+) -> Policy:
+    """The policy that a parsed document says, wholly checked. Raises as `read_policy` does."""
     try:
         tables = dict(_document_model(tuple(features)).model_validate(document))
     except ValidationError as error:
@@ -125,7 +138,7 @@ def _steps(path: str) -> Steps:
     return tuple(int(piece) if piece.isdigit() else piece for piece in re.findall(r"[^.\[\]]+", path))
 
 
-def _invalid(origin: str, problems: Sequence[Problem], lines: dict[Steps, int]) -> HoplonError:
+def _invalid(origin: str, problems: Sequence[Problem], lines: Mapping[Steps, int]) -> HoplonError:
     placed = tuple(
         Problem(problem.path, problem.message, problem.hint, problem.line or line_of(lines, _steps(problem.path)))
         for problem in problems

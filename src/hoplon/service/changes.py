@@ -90,11 +90,7 @@ def changing_zone(
     Raises `zone.unknown`, or `precondition.failed` when the zone is not at version `if_match` any more.
     """
     with transaction(workspace.database) as connection:
-        zone = policies.zone_by_id(connection, zone_id)
-        if zone is None:
-            raise HoplonError("zone.unknown", f"there is no zone with the id `{zone_id}`", "`hoplon zones` lists them")
-        if if_match is not None and if_match != zone.version:
-            raise _moved_on(zone, if_match)
+        zone = zone_to_change(connection, zone_id, if_match)
         change = ZoneChange(connection, actor, zone.id, zone.name, zone.version, datetime.now(UTC))
         yield change
         if not change.changes:
@@ -102,6 +98,20 @@ def changing_zone(
             return
         _commit_version(change)
     workspace.assembler.request()
+
+
+def zone_to_change(connection: Connection, zone_id: str, if_match: int | None) -> Zone:
+    """The zone with this id, at the version that the caller has seen. Raises as `changing_zone` does."""
+    zone = policies.zone_by_id(connection, zone_id)
+    if zone is None:
+        raise zone_unknown_id(zone_id)
+    if if_match not in (None, zone.version):
+        raise HoplonError(
+            "precondition.failed",
+            f"zone {zone.name} is at version {zone.version}, not {if_match}; nothing was changed",
+            "read it again, and repeat the change with the version that you read",
+        )
+    return zone
 
 
 def create_zone_with(workspace: Workspace, actor: Actor, zone_id: str, policy: Policy) -> None:
@@ -157,6 +167,11 @@ def local_actor() -> Actor:
     return Actor("user", name, name)
 
 
+def zone_unknown_id(zone_id: str) -> HoplonError:
+    """The error for the id of a zone that does not exist."""
+    return HoplonError("zone.unknown", f"there is no zone with the id `{zone_id}`", "`hoplon zones` lists them")
+
+
 def zone_unknown(name: str, known: list[str]) -> HoplonError:
     """The error for the name of a zone that does not exist."""
     hint = f"{did_you_mean(name, known)} " if known else ""
@@ -171,11 +186,3 @@ def _commit_version(change: ZoneChange) -> None:
     policies.update_zone(connection, change.zone_id, change.zone_name, version, change.now)
     for entry in change.entries:
         audit.append(connection, entry)
-
-
-def _moved_on(zone: Zone, if_match: int) -> HoplonError:
-    return HoplonError(
-        "precondition.failed",
-        f"zone {zone.name} is at version {zone.version}, not {if_match}; nothing was changed",
-        "read it again, and repeat the change with the version that you read",
-    )

@@ -37,6 +37,12 @@ def count(connection: Connection, zone_id: str) -> int:
     return connection.execute(query).scalar_one()
 
 
+def counts(connection: Connection) -> dict[str, int]:
+    """How many operations the newest version of each zone has, by zone id; zones without any are left out."""
+    query = select(operations.c.zone_id, func.count()).where(in_version(operations, None))
+    return {row[0]: row[1] for row in connection.execute(query.group_by(operations.c.zone_id))}
+
+
 def insert_operations(connection: Connection, zone_id: str, version: int, added: Sequence[Operation]) -> None:
     """Save operations from `version` on. None of them may be saved already."""
     rows = [
