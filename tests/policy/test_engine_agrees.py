@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hoplon.identity.policy import Identifier, IdentityPolicy
 from hoplon.model.policy import Policy, Upstream
 from hoplon.operations.policy import OperationsPolicy, SavedOperation
 from hoplon.operations.template import canonical_path, path_fault
@@ -14,6 +15,7 @@ from hoplon.policy.assembly import ZoneVersion, assemble
 from hoplon.policy.document import check_policy
 from hoplon.service.features import FEATURES
 from hoplon.service.policy import default_policy
+from identity.test_policy import IDENTIFIERS
 from policy.test_document import POLICIES
 
 native = pytest.importorskip("hoplon._native")
@@ -40,6 +42,12 @@ def engine_refuses(policy: Policy) -> list[tuple[str, str]]:
 def test_a_policy_that_is_accepted_here_loads_there(policy: Policy) -> None:
     assert check_policy(policy, FEATURES) == []
     assert engine_refuses(policy) == []
+
+
+@given(st.lists(IDENTIFIERS, max_size=10, unique_by=lambda each: each.normal))
+def test_session_identifiers_that_are_accepted_here_load_there(identifiers: list[Identifier]) -> None:
+    features = {**DEFAULT.features, "identity": IdentityPolicy(tuple(identifiers))}
+    assert engine_refuses(replace(DEFAULT, features=features)) == []
 
 
 @given(st.lists(st.text("ab.;%2eEfF05cC/\\\u00e9 ~|{}?#\x01", max_size=6), max_size=4))

@@ -52,6 +52,11 @@ ERRORS: dict[str, ErrorForm] = {
     "policy.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11021),
     "policy.unknown_version": ErrorForm(HTTPStatus.NOT_FOUND, 11022),
     "policy.locked": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11023),
+    "operation.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11031),
+    "operation.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11032),
+    "operation.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11033),
+    "operation.last": ErrorForm(HTTPStatus.CONFLICT, 11034),
+    "identity.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11041),
     # bundles and gateways
     "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
     "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),

@@ -140,8 +140,8 @@ def _summary(found: "ZoneOperations") -> str:
 def _print_policy(
     workspace: Any, found: "list[ZoneOperations]", zone: str | None, min_sessions: int, output: Path | None
 ) -> None:
-    from hoplon.service.operations import new_operations, policy_with, saved_tables
     from hoplon.service.policy import find_zone
+    from hoplon.service.seen_operations import new_operations, policy_with, saved_tables
 
     version = find_zone(workspace, zone)
     added = new_operations(next(each for each in found if each.zone_id == version.zone_id), min_sessions)

@@ -12,9 +12,9 @@ from typing import Any
 from hoplon.catalog import SavedTemplate
 from hoplon.errors import HoplonError
 from hoplon.service.gateway import await_bundle
-from hoplon.service.operations import policy_with
 from hoplon.service.policy import apply_policy, export_policy
 from hoplon.service.records import ZoneOperations, query_records, show_record, zone_operations
+from hoplon.service.seen_operations import policy_with
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.storage.state import StateDirectory
 

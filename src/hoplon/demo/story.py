@@ -23,7 +23,7 @@ from hoplon.demo.screen import Screen
 from hoplon.demo.visitor import Exchange
 from hoplon.demo.visitors import GUESTS
 from hoplon.errors import HoplonError
-from hoplon.service.operations import new_operations
+from hoplon.service.seen_operations import new_operations
 
 LEARN_SECONDS = 8.0
 CONTRAST_SECONDS = 4.0

@@ -1,7 +1,11 @@
-"""A saved operation as the store knows it."""
+"""A saved operation as the store knows it, and what one looks for among them."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
+
+OperationOrder = Literal["method", "host", "endpoint"]
+"""What a listing is ordered by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +20,12 @@ class Operation:
     template: str
     created_at: datetime
     last_updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OperationFilter:
+    """Which operations: of these hosts (none: of all), of these methods, with this text in the template."""
+
+    hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    endpoint: str | None = None

@@ -16,6 +16,8 @@ from hoplon.policy.zone import host_hint, is_host_pattern
 
 Fallthrough = Literal["none", "log", "block"]
 MAX_OPERATIONS = 100_000
+MAX_BULK = 10_000
+"""So many operations are saved or removed in one call."""
 FALLTHROUGH_RULE = "operations.fallthrough"
 
 
@@ -131,21 +133,22 @@ def _check_saved(index: int, saved: SavedOperation, zone: ZonePolicy) -> Iterato
     elif zone.merge_slashes and "//" in saved.path:
         yield Problem(f"{path}.path", f"`{saved.path}`: this zone merges slashes", "write `/` once")
     if saved.host != "*":
-        yield from _check_host(f"{path}.host", saved.host, zone)
+        yield from check_host(f"{path}.host", saved.host, zone)
 
 
-def _check_host(path: str, host: str, zone: ZonePolicy) -> Iterator[Problem]:
+def check_host(path: str, host: str, zone: ZonePolicy) -> Iterator[Problem]:
+    """What is wrong with the host of an operation of this zone; `path` is where it stands."""
     if not is_host_pattern(host):
         yield Problem(path, f"`{host}` is no host name", host_hint(host))
-    elif zone.hosts and "{" not in host and not any(_covers(pattern, host) for pattern in zone.hosts):
+    elif zone.hosts and not any(_overlap(pattern, host) for pattern in zone.hosts):
         yield Problem(path, f"`{host}` is no host of this zone", "add it to `zone.hosts`, or write `*`")
 
 
-def _covers(pattern: str, host: str) -> bool:
-    """Whether a zone's host pattern takes a host without variables."""
+def _overlap(pattern: str, host: str) -> bool:
+    """Whether some host name fits both patterns."""
     labels, given = pattern.split("."), host.split(".")
     return len(labels) == len(given) and all(
-        label.startswith("{") or label == other for label, other in zip(labels, given, strict=True)
+        label == other or "{" in (label[:1], other[:1]) for label, other in zip(labels, given, strict=True)
     )
 
 

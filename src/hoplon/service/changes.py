@@ -46,6 +46,8 @@ class ZoneChange:
     now: datetime
     changes: list[str] = field(default_factory=list)
     entries: list[AuditEntry] = field(default_factory=list)
+    keeps_rows: bool = False
+    """Commit what was written even without a sentence, as no new version: it is no policy (when something was seen)."""
 
     @property
     def new_version(self) -> int:
@@ -94,17 +96,24 @@ def changing_zone(
         change = ZoneChange(connection, actor, zone.id, zone.name, zone.version, datetime.now(UTC))
         yield change
         if not change.changes:
-            connection.rollback()
+            if not change.keeps_rows:
+                connection.rollback()
             return
         _commit_version(change)
     workspace.assembler.request()
 
 
-def zone_to_change(connection: Connection, zone_id: str, if_match: int | None) -> Zone:
-    """The zone with this id, at the version that the caller has seen. Raises as `changing_zone` does."""
+def known_zone(connection: Connection, zone_id: str) -> Zone:
+    """The zone with this id. Raises `zone.unknown`."""
     zone = policies.zone_by_id(connection, zone_id)
     if zone is None:
         raise zone_unknown_id(zone_id)
+    return zone
+
+
+def zone_to_change(connection: Connection, zone_id: str, if_match: int | None) -> Zone:
+    """The zone with this id, at the version that the caller has seen. Raises as `changing_zone` does."""
+    zone = known_zone(connection, zone_id)
     if if_match not in (None, zone.version):
         raise HoplonError(
             "precondition.failed",
