@@ -60,6 +60,18 @@ ERRORS: dict[str, ErrorForm] = {
     # bundles and gateways
     "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
     "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),
+    # labels
+    "label.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11301),
+    "label.exists": ErrorForm(HTTPStatus.CONFLICT, 11302),
+    "label.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11303),
+    "label.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11304),
+    # lists
+    "list.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11401),
+    "list.exists": ErrorForm(HTTPStatus.CONFLICT, 11402),
+    "list.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11403),
+    "list.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11404),
+    "list.item_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11405),
+    "list.operation_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11406),
     # the installation
     "database.locked": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12001),
     "database.unusable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12002),

@@ -68,7 +68,7 @@ def label_operations(
 ) -> Versioned[list[LabelledOperation]]:
     """Attach labels to operations, detach them, or make them the only ones; the operations as they are then.
 
-    Raises `operation.unknown`, `label.unknown`, `label.too_many`.
+    Raises `operation.unknown`, `label.invalid`, `label.too_many`.
     """
     with changing_zone(workspace, actor, zone_id, if_match) as change:
         found = _operations(change, selection)
@@ -146,7 +146,7 @@ def _check_labels(labels: Sequence[NamedLabels], known: Collection[str]) -> None
         if (fault := _fault(each.source, name, known))
     )
     if problems:
-        raise HoplonError("label.unknown", "some labels cannot be attached; nothing was changed", None, problems)
+        raise HoplonError("label.invalid", "some labels cannot be attached; nothing was changed", None, problems)
 
 
 def _fault(source: Source, name: str, known: Collection[str]) -> tuple[str, str] | None:

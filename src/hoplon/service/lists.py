@@ -82,8 +82,8 @@ def delete_list(workspace: Workspace, actor: Actor, list_id: str) -> None:
 
 def search_items(
     workspace: Workspace, list_id: str, search: str | None, position: str, per_page: int
-) -> tuple[list[StoredItem], str | None]:
-    """One page of items behind `position` (empty: from the start), and the position behind it, None at the end.
+) -> tuple[Kind, list[StoredItem], str | None]:
+    """The list's kind, one page of items behind `position` (empty: the first), and the position behind it or None.
 
     `search` is what an address begins with, what a host name or redirect contains, or an ASN. Raises `list.unknown`.
     """
@@ -92,17 +92,17 @@ def search_items(
         found = search_of(kind, search) if search else None
         items = store.items_after(connection, list_id, position, per_page + 1, found)
     page = items[:per_page]
-    return page, page[-1].item.key if len(items) > per_page else None
+    return kind, page, page[-1].item.key if len(items) > per_page else None
 
 
-def get_item(workspace: Workspace, list_id: str, item_id: str) -> StoredItem:
-    """One item. Raises `list.unknown`, `list.item_unknown`."""
+def get_item(workspace: Workspace, list_id: str, item_id: str) -> tuple[Kind, StoredItem]:
+    """The list's kind and one item. Raises `list.unknown`, `list.item_unknown`."""
     with reading(workspace.database) as connection:
-        _the_list(connection, list_id)
+        kind = _the_list(connection, list_id).kind
         item = store.item_of(connection, list_id, item_id)
     if item is None:
         raise HoplonError("list.item_unknown", f"the list has no item `{item_id}`")
-    return item
+    return kind, item
 
 
 def append_items(workspace: Workspace, actor: Actor, list_id: str, given: Sequence[Any]) -> BulkOperation:
