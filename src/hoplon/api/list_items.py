@@ -25,7 +25,7 @@ class ItemId(Lenient):
 class RemoveBody(Lenient):
     """The items to remove; none removes nothing."""
 
-    items: Annotated[list[ItemId], Field(max_length=service.MAX_ITEMS, default_factory=list)]
+    items: Annotated[list[ItemId], Field(max_length=service.MAX_ITEMS)] = Field(default_factory=list)
 
 
 class ItemForm(TypedDict):

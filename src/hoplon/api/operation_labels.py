@@ -16,20 +16,20 @@ from hoplon.model.versioned import Versioned
 from hoplon.operations.template import engine_host
 from hoplon.service.attachments import How, NamedLabels, Selection, label_operations
 
-Names = Annotated[list[str], Field(max_length=MAX_PER_OPERATION, default_factory=list)]
+Names = Annotated[list[str], Field(max_length=MAX_PER_OPERATION)]
 
 
 class LabelsBody(Lenient):
     """Labels by name; a source that is left out names none."""
 
-    managed: Names
-    user: Names
+    managed: Names = Field(default_factory=list)
+    user: Names = Field(default_factory=list)
 
 
 class SourceBody(Lenient):
     """Labels of one source."""
 
-    labels: Names
+    labels: Names = Field(default_factory=list)
 
 
 class BulkLabelsBody(Lenient):
