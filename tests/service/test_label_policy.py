@@ -38,7 +38,7 @@ def problems_of(workspace: Workspace, text: str) -> list[str]:
 def test_labels_are_exported_as_they_were_applied(workspace: Workspace) -> None:
     apply_policy(workspace, BASE + LABELS, create=True)
     text = export_policy(workspace)
-    assert text.endswith(
+    assert (
         """[labels]
 user = [
     { name = "old", description = "" },
@@ -49,6 +49,7 @@ attached = [
     { method = "GET", host = "*", path = "/users/{id}", labels = ["old"] },
 ]
 """
+        in text
     )
     assert diff_policy(workspace, text).changes == ()
     assert apply_policy(workspace, text).version == 1

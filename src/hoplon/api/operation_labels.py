@@ -1,19 +1,19 @@
 """`/zones/{zone_id}/api_gateway/operations/…/labels`: which labels operations carry, one at a time or many at once."""
 
 from collections.abc import Sequence
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field
 
 from hoplon.api.bodies import Lenient
 from hoplon.api.describe import described
-from hoplon.api.envelope import Answer, answer, moment
+from hoplon.api.envelope import Answer, answer
 from hoplon.api.labels import LabelForm, Selector, label_form
+from hoplon.api.operations import OperationForm, operation_form
 from hoplon.api.request import ApiRequest
 from hoplon.labels.names import MAX_PER_OPERATION
 from hoplon.model.labels import LabelledOperation
 from hoplon.model.versioned import Versioned
-from hoplon.operations.template import engine_host
 from hoplon.service.attachments import How, NamedLabels, Selection, label_operations
 
 Names = Annotated[list[str], Field(max_length=MAX_PER_OPERATION)]
@@ -47,14 +47,9 @@ class BulkReplaceBody(BulkLabelsBody):
     user: SourceBody
 
 
-class LabelledForm(TypedDict):
+class LabelledForm(OperationForm):
     """An operation with its labels as Cloudflare writes it."""
 
-    operation_id: str
-    method: str
-    host: str
-    endpoint: str
-    last_updated: str
     labels: list[LabelForm]
 
 
@@ -113,13 +108,8 @@ def detach_labels_from_many(request: ApiRequest) -> Answer:
 
 def labelled_form(labelled: LabelledOperation) -> LabelledForm:
     """An operation with its labels."""
-    operation = labelled.operation
     return {
-        "operation_id": operation.id,
-        "method": operation.method,
-        "host": engine_host(operation.host),
-        "endpoint": operation.template,
-        "last_updated": moment(operation.last_updated),
+        **operation_form(labelled.operation),
         "labels": [label_form(label) for label in labelled.labels],
     }
 

@@ -116,12 +116,6 @@ def set_operations(
     return Versioned(replace(target, operation_count=len(found)), version_after(change))
 
 
-def detach_from(change: ZoneChange, operation_ids: Collection[str]) -> None:
-    """End every attachment of operations that are being removed, within the same change."""
-    gone = store.attachments_of(change.connection, change.zone_id, operation_ids)
-    store.detach(change.connection, change.zone_id, change.new_version, gone)
-
-
 def _operations(change: ZoneChange, selection: Selection) -> dict[str, Operation]:
     """The operations that are meant, by id, in the order of the request."""
     wanted = dict.fromkeys(selection.operation_ids)

@@ -18,11 +18,10 @@ from hoplon.model.actor import Actor
 from hoplon.model.labels import Label, Source
 from hoplon.model.page import Page
 from hoplon.model.versioned import Versioned
-from hoplon.service.changes import ZoneChange, changing_zone
+from hoplon.service.changes import ZoneChange, changing_zone, known_zone
 from hoplon.service.workspace import Workspace
 from hoplon.spelling import did_you_mean
 from hoplon.storage import labels as store
-from hoplon.storage import policies
 from hoplon.storage.database import reading
 
 Order = Literal["name", "description", "created_at", "last_updated", "operation_count"]
@@ -52,7 +51,7 @@ def list_labels(
 ) -> Versioned[Page[Label]]:
     """One page of the labels of a zone, each with how many operations carry it. Raises `zone.unknown`."""
     with reading(workspace.database) as connection:
-        version = _zone_version(connection, zone_id)
+        version = known_zone(connection, zone_id).version
         found = [label for label in _all_labels(connection, zone_id) if _is_wanted(label, wanted)]
     found.sort(key=attrgetter("name", "source"))
     found.sort(key=attrgetter(wanted.order), reverse=wanted.is_descending)
@@ -63,7 +62,7 @@ def list_labels(
 def get_label(workspace: Workspace, zone_id: str, source: Source, name: str) -> Versioned[Label]:
     """One label with how many operations carry it. Raises `zone.unknown`, `label.unknown`."""
     with reading(workspace.database) as connection:
-        version = _zone_version(connection, zone_id)
+        version = known_zone(connection, zone_id).version
         return Versioned(find_label(connection, zone_id, source, name), version)
 
 
@@ -168,13 +167,6 @@ def _is_wanted(label: Label, wanted: LabelFilter) -> bool:
     text = wanted.text.casefold()
     has_text = text in label.name.casefold() or text in label.description.casefold()
     return has_text and wanted.source in (None, label.source)
-
-
-def _zone_version(connection: Connection, zone_id: str) -> int:
-    zone = policies.zone_by_id(connection, zone_id)
-    if zone is None:
-        raise HoplonError("zone.unknown", f"there is no zone with the id `{zone_id}`", "`hoplon zones` lists them")
-    return zone.version
 
 
 def _new_label(spec: LabelSpec, now: datetime) -> Label:
