@@ -54,7 +54,8 @@ class OperationsStore:
 
     def load(self, connection: Connection, zone_id: str, version: int | None = None) -> OperationsPolicy:
         table = policies.read_table(connection, zone_id, "operations", version)
-        saved = tuple(saved_operation(each) for each in operations.at_version(connection, zone_id, version))
+        rows = operations.spelled(connection, zone_id, version)
+        saved = tuple(SavedOperation(host, path, method, (key, form)) for host, path, method, key, form in rows)
         return OperationsPolicy(table.get("fallthrough", "log"), saved)
 
     def save(self, connection: Connection, zone_id: str, version: int, now: datetime, policy: OperationsPolicy) -> None:
