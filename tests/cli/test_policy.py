@@ -95,6 +95,21 @@ def test_history_lists_versions(applied: Hoplon) -> None:
     assert "creates zone default" in applied("policy", "history").out
 
 
+def test_rollback_says_what_it_takes_back(applied: Hoplon) -> None:
+    exported = applied("policy", "export").out
+    Path("policy.toml").write_text(POLICY.replace("block", "log"))
+    applied("policy", "apply", "policy.toml")
+    assert applied("policy", "export", "--version", "1").out == exported
+    said = applied("policy", "rollback")
+    assert said.code == 0
+    assert said.out.splitlines()[0] == "  operations.fallthrough: log → block"
+    assert said.out.splitlines()[1].startswith("Zone default is at version 3 (bundle ")
+    assert applied("policy", "export").out == exported
+    missing = applied("policy", "rollback", "--to", "9")
+    assert missing.err.startswith("error: zone default has no version 9\nhint: it has 1 to 3")
+    assert missing.code == 1
+
+
 def test_a_file_that_cannot_be_read_is_a_usage_error(applied: Hoplon) -> None:
     assert applied("policy", "apply", "none.toml").code == 2
     Path("latin.toml").write_bytes(b"# caf\xe9")

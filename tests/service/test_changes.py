@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import sqlite3
 import threading
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from hoplon.storage import database
 from hoplon.storage.bundles import manifest_hash
 from hoplon.storage.database import reading
 from hoplon.storage.tables import audit_log
+from support.installation import await_true
 
 ACTOR = Actor("system", "test", "test")
 
@@ -209,12 +209,30 @@ def test_changes_in_a_row_share_a_bundle_when_debounced(workspace: Workspace, zo
             with changing_zone(debounced, ACTOR, zone_id) as change:
                 save(change, f"/{number}")
         assert manifest_hash(workspace.state.current) == before
-        deadline = time.monotonic() + 10
-        while policy_history(workspace)[0].bundle is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        await_true(lambda: policy_history(workspace)[0].bundle, "the bundle")
     bundles = {each.bundle for each in policy_history(workspace, limit=5)}
     assert bundles == {manifest_hash(workspace.state.current)}
+
+
+def test_the_debounced_one_outlives_a_failure(
+    workspace: Workspace, zone_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoplon.service.assembler.HEAL_SECONDS", 0.05)
+
+    def fail(*arguments: object) -> None:
+        raise MemoryError("too much")
+
+    with open_workspace(workspace.state.root, is_debounced=True) as debounced:
+        with monkeypatch.context() as broken:
+            broken.setattr("hoplon.service.assembler.join", fail)
+            with changing_zone(debounced, ACTOR, zone_id) as change:
+                save(change, "/a")
+            await_true(lambda: debounced.assembler.error, "an error")
+            error = debounced.assembler.error
+            assert error is not None
+            assert (error.code, "too much" in error.message) == ("bundle.failed", True)
+        await_true(lambda: policy_history(workspace)[0].bundle, "the bundle")
+        assert debounced.assembler.error is None
 
 
 def test_what_another_process_left_is_found_by_the_debounced_one(
@@ -225,8 +243,5 @@ def test_what_another_process_left_is_found_by_the_debounced_one(
         monkeypatch.setattr(workspace.assembler, "request", lambda: None)
         with changing_zone(workspace, ACTOR, zone_id) as change:
             save(change, "/left")
-        deadline = time.monotonic() + 10
-        while policy_history(workspace)[0].bundle is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        await_true(lambda: policy_history(workspace)[0].bundle, "the bundle")
     assert policy_history(workspace)[0].bundle == manifest_hash(workspace.state.current)

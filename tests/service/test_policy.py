@@ -19,6 +19,7 @@ from hoplon.service.policy import (
     export_policy,
     find_zone,
     policy_history,
+    rollback_policy,
 )
 from hoplon.service.workspace import Workspace
 from hoplon.storage.bundles import KEPT_MANIFESTS, manifest_hash
@@ -296,3 +297,63 @@ def test_concurrent_changes_are_all_committed_one_after_another(workspace: Works
 def test_an_upstream_that_is_no_url_is_refused_before_anything_is_made(workspace: Workspace) -> None:
     assert code_of(create_first_zone, workspace, "127.0.0.1:9000") == "settings.invalid"
     assert all_zones(workspace) == []
+
+
+def test_rolling_back_makes_a_new_version_of_an_old_policy(workspace: Workspace) -> None:
+    texts = [POLICY, POLICY.replace("block", "log"), POLICY.replace("/users/{id}", "/people/{id}")]
+    for text in texts:
+        apply_policy(workspace, text, create=True)
+    first, bundle = export_policy(workspace, version=1), part_of(workspace, "operations")
+    applied = rollback_policy(workspace, to_version=1)
+    assert (applied.version, applied.bundle) == (4, manifest_hash(workspace.state.current))
+    assert applied.changes == ("removes operation GET /people/{id}", "saves operation GET /users/{id}")
+    assert policy_history(workspace)[0].changes == ("rolls back to version 1", *applied.changes)
+    assert export_policy(workspace) == first
+    assert rollback_policy(workspace).version == 5
+    assert part_of(workspace, "operations") == bundle
+
+
+def test_rolling_back_to_what_is_there_makes_no_version(workspace: Workspace) -> None:
+    apply_policy(workspace, POLICY, create=True)
+    apply_policy(workspace, POLICY.replace("block", "log"))
+    apply_policy(workspace, POLICY)
+    assert rollback_policy(workspace, to_version=1).version == 3
+
+
+def test_a_version_that_never_was_or_cannot_be_again_is_refused(workspace: Workspace) -> None:
+    apply_policy(workspace, POLICY, create=True)
+    for version in (0, 2, -1):
+        assert code_of(rollback_policy, workspace, to_version=version) == "policy.version_unknown"
+    assert code_of(rollback_policy, workspace) == "policy.version_unknown"
+    apply_policy(workspace, POLICY.replace("api.example.com", "www.example.com").replace("API.", "www."))
+    apply_policy(
+        workspace, second_zone('["api.example.com"]').replace("other.example.com", "api.example.com"), create=True
+    )
+    assert code_of(rollback_policy, workspace, "default", 1) == "zone.overlap"
+    assert find_zone(workspace, "default").version == 2
+
+
+def test_every_version_can_be_exported(workspace: Workspace) -> None:
+    texts = []
+    for limit, paths in enumerate([["/a"], ["/a", "/b"], ["/b/{x}"], ["/b/{y}", "/a"], []]):
+        saved = "".join(f'[[operations.saved]]\nmethod = "GET"\npath = "{path}"\n' for path in paths)
+        head = POLICY.split("[[operations.saved]]", maxsplit=1)[0].replace("block", "log")
+        text = f"{head}{saved}[zone.inspection]\nlimit_bytes = {limit // 2}\n"
+        apply_policy(workspace, text, create=True)
+        texts.append(export_policy(workspace))
+    assert [export_policy(workspace, version=number + 1) for number in range(len(texts))] == texts
+
+
+def test_an_assembly_that_fails_leaves_the_bundle_and_is_made_up_for(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_policy(workspace, POLICY, create=True)
+    before = manifest_hash(workspace.state.current)
+    with monkeypatch.context() as full:
+        full.setattr(
+            "hoplon.service.assembler.activate_bundle",
+            lambda *_: (_ for _ in ()).throw(HoplonError("bundle.unwritable", "no space left")),
+        )
+        assert code_of(apply_policy, workspace, POLICY.replace("block", "log")) == "bundle.unwritable"
+    assert (manifest_hash(workspace.state.current), policy_history(workspace)[0].bundle) == (before, None)
+    assert ensure_bundle(workspace) == manifest_hash(workspace.state.current) == policy_history(workspace)[0].bundle

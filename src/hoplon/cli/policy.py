@@ -27,15 +27,16 @@ def policy() -> None:
 
 @policy.command("export")
 @zone_option
+@click.option("--version", type=int, metavar="N", help="As it was in this version. [default: the newest]")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here, not to stdout.")
 @state_option
-def export(zone: str | None, output: Path | None, state_dir: Path) -> None:
-    """Print the policy of a zone. Applying the output changes nothing."""
+def export(zone: str | None, version: int | None, output: Path | None, state_dir: Path) -> None:
+    """Print the policy of a zone. Applying the output of the newest version changes nothing."""
     from hoplon.service.policy import export_policy
     from hoplon.service.workspace import open_workspace
 
     with open_workspace(state_dir) as workspace:
-        text = export_policy(workspace, zone)
+        text = export_policy(workspace, zone, version)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -72,11 +73,7 @@ def apply(
     with open_workspace(state_dir, create=create) as workspace:
         applied = apply_policy(workspace, text, file.name, zone, create)
         acknowledgement = await_bundle(workspace.state, applied.bundle, wait_seconds)
-    if as_json:
-        click.echo(json.dumps(_applied_json(applied, acknowledgement), indent=2))
-    else:
-        _show_applied(applied, acknowledgement)
-    context.exit(EXIT_PROBLEM if acknowledgement.outcome in ("refused", "silent") else 0)
+    _say_applied(context, applied, acknowledgement, as_json)
 
 
 @policy.command("diff")
@@ -104,6 +101,35 @@ def diff(context: click.Context, file: IO[str], zone: str | None, words: bool, s
             for line in difference.unified.splitlines():
                 click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
     context.exit(EXIT_PROBLEM if difference.unified else 0)
+
+
+@policy.command("rollback")
+@zone_option
+@click.option("--to", "to_version", type=int, metavar="N", help="The version to go back to. [default: the one before]")
+@click.option("--wait", "wait_seconds", default=5.0, show_default=True, help="Seconds to wait for the gateway.")
+@state_option
+@json_option
+@click.pass_context
+def rollback(
+    context: click.Context,
+    zone: str | None,
+    to_version: int | None,
+    wait_seconds: float,
+    state_dir: Path,
+    as_json: bool,
+) -> None:
+    """Make an old version of a zone's policy the newest again, and wait until the gateway acts on it.
+
+    The history goes on: going back makes a new version, which can be taken back in turn.
+    """
+    from hoplon.service.gateway import await_bundle
+    from hoplon.service.policy import rollback_policy
+    from hoplon.service.workspace import open_workspace
+
+    with open_workspace(state_dir) as workspace:
+        applied = rollback_policy(workspace, zone, to_version)
+        acknowledgement = await_bundle(workspace.state, applied.bundle, wait_seconds)
+    _say_applied(context, applied, acknowledgement, as_json)
 
 
 @policy.command("history")
@@ -162,6 +188,14 @@ def _show_changes(changes: tuple[str, ...], nothing: str) -> None:
         click.echo(f"  {change}")
     if not changes:
         click.echo(nothing)
+
+
+def _say_applied(context: click.Context, applied: "Applied", acknowledgement: "Acknowledgement", as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_applied_json(applied, acknowledgement), indent=2))
+    else:
+        _show_applied(applied, acknowledgement)
+    context.exit(EXIT_PROBLEM if acknowledgement.outcome in ("refused", "silent") else 0)
 
 
 def _show_applied(applied: "Applied", acknowledgement: "Acknowledgement") -> None:

@@ -108,14 +108,22 @@ class Assembler:
             self._try()
 
     def _try(self) -> None:
-        """Failing is no reason to stop: the next look may find the disk free again."""
+        """Failing is no reason to stop: the next look may find the disk free again, and the API goes on committing."""
         try:
             if not self._is_in_place():
                 self.settle()
         except HoplonError as error:
-            if self.error is None or self.error.message != error.message:
-                _log.error("the committed policy is not in place: %s", error.message)
-            self.error = error
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread must live on and say so
+            message = f"the committed policy could not be assembled: {type(error).__name__}: {error}"
+            self._fail(
+                HoplonError("bundle.failed", message, "please report it; traffic goes on under the bundle before")
+            )
+
+    def _fail(self, error: HoplonError) -> None:
+        if self.error is None or self.error.message != error.message:
+            _log.error("the committed policy is not in place: %s", error.message)
+        self.error = error
 
     def _is_in_place(self) -> bool:
         """Whether nothing was committed since, and nobody touched the manifest."""

@@ -72,11 +72,6 @@ class OperationsStore:
         operations.insert_operations(connection, zone_id, version, rows)
 
 
-def saved_operation(stored: Operation) -> SavedOperation:
-    """A stored operation as policy, with the id and the template that need not be computed again."""
-    return SavedOperation(stored.host, stored.path, stored.method, (stored.id, stored.template))
-
-
 def new_operation(saved: SavedOperation, now: datetime, created_at: datetime | None = None) -> Operation:
     """What is stored of a saved operation that is new, or whose variables have other names, since `now`."""
     return Operation(saved.id, saved.method, saved.host, saved.path, saved.template, created_at or now, now)

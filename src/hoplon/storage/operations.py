@@ -47,7 +47,7 @@ def spelled(
         operations.c.template,
     )
     query = select(*columns).where(operations.c.zone_id == zone_id, in_version(operations, version)).order_by(*order)
-    yield from connection.execute(query).tuples()
+    yield from connection.execute(query)
 
 
 def by_ids(connection: Connection, zone_id: str, ids: Collection[str]) -> dict[str, Operation]:
