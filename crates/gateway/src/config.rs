@@ -30,6 +30,12 @@ pub struct Config {
     /// How long a stop waits for running transactions.
     #[serde(default = "default_drain", deserialize_with = "seconds", rename = "drain_seconds")]
     pub drain: Duration,
+    /// How long, after a successor has taken over, idle client connections are kept for one more request.
+    #[serde(default = "default_handover", deserialize_with = "seconds", rename = "handover_seconds")]
+    pub handover: Duration,
+    /// The process whose place this one takes: it still runs and holds the lock of the state directory.
+    #[serde(default)]
+    pub predecessor: Option<u32>,
     /// The record queue, its segments and their retention.
     #[serde(default)]
     pub records: RecordsConfig,
@@ -138,6 +144,10 @@ fn default_threads() -> usize {
 
 fn default_drain() -> Duration {
     Duration::from_secs(10)
+}
+
+fn default_handover() -> Duration {
+    Duration::from_secs(5)
 }
 
 /// Reads a non-negative number of seconds, fractions allowed.

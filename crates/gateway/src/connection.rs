@@ -101,10 +101,20 @@ impl Client {
         self.has_unread_body.set(unread);
     }
 
-    /// Whether the connection cannot take another request: what is left of this one's body would be read as it. Only
-    /// HTTP/1.x has one request after the other.
-    pub fn must_close(&self) -> bool {
+    /// Whether what is left of this request's body would be read as the next request. Only HTTP/1.x has one request after
+    /// the other.
+    pub fn is_stuck(&self) -> bool {
         self.has_unread_body.get() && !self.is_http2.get()
+    }
+
+    /// Whether the connection takes no other request after this one: it is stuck, or a successor of this process serves.
+    pub fn must_close(&self) -> bool {
+        self.is_stuck() || (self.worker.is_leaving() && !self.is_http2.get())
+    }
+
+    /// Whether a GOAWAY tells the client to open its next stream elsewhere; HTTP/1.x says `Connection: close` in an answer.
+    fn must_go_away(&self) -> bool {
+        self.is_http2.get() && self.worker.is_leaving()
     }
 
     /// Leaves the connection to `upgrade` once the 101 is written.
@@ -280,7 +290,7 @@ where
     let mut is_ending = false;
     poll_fn(|cx: &mut Context<'_>| {
         loop {
-            if !is_ending && (client.worker.is_draining() || client.is_expired.get()) {
+            if !is_ending && (client.worker.is_draining() || client.is_expired.get() || client.must_go_away()) {
                 is_ending = true;
                 shut_down(Pin::new(connection));
             }

@@ -3,7 +3,7 @@
 //! Read by every transaction without a lock; a host is added at most [`MAX_HOSTS`] times per zone, so copying the set on each
 //! addition is cheap. A full set takes no more: nothing is evicted, so nobody can push known hosts out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -46,6 +46,12 @@ impl KnownHosts {
         }
         self.0.rcu(|zones| with_host(zones, zone, host));
         Remembered::New
+    }
+
+    /// All of them, by zone.
+    pub fn all(&self) -> BTreeMap<String, Vec<String>> {
+        let names = |hosts: &HashSet<Box<str>>| hosts.iter().map(ToString::to_string).collect();
+        self.0.load().iter().map(|(zone, hosts)| (zone.to_string(), names(hosts))).collect()
     }
 
     /// How many hosts are known, all zones.

@@ -18,6 +18,7 @@ mod connection;
 mod exchange;
 mod files;
 pub mod h1_guard;
+mod handover;
 mod headers;
 mod hosts;
 mod instance;

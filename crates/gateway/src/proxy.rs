@@ -145,7 +145,7 @@ impl Passage {
 
     /// Answers before the body was looked at. A short one is read and thrown away, so that the connection can be kept.
     async fn turn_away(self, cause: Cause, mut body: Incoming) -> Response<ResponseBody> {
-        if self.client.must_close() && !self.asked.holds_body_back && discard(&mut body).await {
+        if self.client.is_stuck() && !self.asked.holds_body_back && discard(&mut body).await {
             self.client.set_unread_body(false);
         }
         self.refuse(cause)

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
@@ -14,8 +15,9 @@ use tokio::task::LocalSet;
 
 use crate::acceptor::{self, Listener};
 use crate::config::Config;
-use crate::files::Lock;
-use crate::instance;
+use crate::handover;
+use crate::instance::{self, Claim};
+use crate::log;
 use crate::services::Services;
 use crate::shared::{Listening, Phase, Shared};
 use crate::worker::{Handle, Stop};
@@ -50,7 +52,7 @@ pub struct Gateway {
     services: Services,
     stop: watch::Sender<Stop>,
     serving: JoinHandle<()>,
-    _lock: Lock,
+    _lock: Claim,
 }
 
 impl Gateway {
@@ -60,10 +62,14 @@ impl Gateway {
     /// Why not, in a sentence.
     pub fn start(config: Config) -> Result<Gateway, StartError> {
         let lock = instance::lock(&config).map_err(StartError::InUse)?;
+        let predecessor = config.predecessor;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(system)?;
         let (listeners, status) = open_listeners(&config, &runtime)?;
         let listening = listening(&listeners, &status).map_err(system)?;
         let shared = Shared::open(config).map_err(StartError::Unusable)?;
+        if let Some(process) = predecessor {
+            handover::take(&shared, process);
+        }
         let certificates = listeners.iter().filter_map(|(_, listener)| listener.certificates.clone()).collect();
         let services = Services::start(&shared, status, certificates).map_err(StartError::System)?;
         let _ = shared.listening.set(listening);
@@ -88,6 +94,18 @@ impl Gateway {
     /// Where clients connect.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.shared.listening.get().map(|listening| listening.clients.clone()).unwrap_or_default()
+    }
+
+    /// A successor is on its way: leaves it what it needs to know. From now on a stop hands over: idle connections are kept
+    /// for a while and each gets one more answer, upgraded ones have the whole drain time.
+    pub fn announce_successor(&self) {
+        self.shared.is_succeeded.store(true, Relaxed);
+        match handover::write(&self.shared) {
+            Ok(()) => log::info("handover", "a successor is announced"),
+            Err(error) => {
+                log::warn("handover", &format!("the successor starts without known hosts and upstream health: {error}"))
+            }
+        }
     }
 
     /// No new connections; running transactions have the configured time to end.
@@ -141,5 +159,7 @@ fn accept(runtime: &Runtime, listeners: Vec<Open>, workers: Vec<Handle>, mut sto
         let _ = stopping.changed().await;
     });
     drop(tasks);
-    Rc::into_inner(workers).into_iter().flatten().for_each(Handle::join);
+    // All of them first: each thread ends in its own time, not after the one before.
+    let threads: Vec<_> = Rc::into_inner(workers).into_iter().flatten().map(Handle::hang_up).collect();
+    threads.into_iter().for_each(|thread| drop(thread.join()));
 }

@@ -2,7 +2,7 @@
 //! (counters, records) and what the background threads tell each other. All of it is lock-free on the request path.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -50,6 +50,8 @@ pub struct Shared {
     pub alerts: Alerts,
     /// Where the process is in its life.
     pub phase: AtomicPhase,
+    /// Whether a successor was announced: then a stop hands over instead of hanging up.
+    pub is_succeeded: AtomicBool,
     /// The addresses that are served, once they are bound.
     pub listening: OnceLock<Listening>,
     /// When the gateway started.
@@ -134,6 +136,7 @@ impl Shared {
             metrics,
             alerts: Alerts::default(),
             phase: AtomicPhase::default(),
+            is_succeeded: AtomicBool::new(false),
             listening: OnceLock::new(),
             started,
             retention: Arc::default(),
@@ -159,6 +162,11 @@ impl Shared {
     pub fn ended(&self, ended: Box<Ended>) {
         self.metrics.ended(&ended);
         self.records.offer(ended);
+    }
+
+    /// Whether a successor serves in this process's place by now: what is said about "the gateway" is for it to say.
+    pub fn has_left(&self) -> bool {
+        self.is_succeeded.load(Relaxed) && matches!(self.phase.load(), Phase::Draining | Phase::Stopped)
     }
 
     /// Moves on to the next phase and shows it.

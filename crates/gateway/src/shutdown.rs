@@ -1,4 +1,4 @@
-//! The gateway as a process: starts it, waits for SIGTERM or SIGINT, stops it, gives the exit code.
+//! The gateway as a process: starts it, waits for SIGTERM or SIGINT (SIGUSR1 announces a successor), stops it, gives the exit code.
 
 use std::io;
 use std::time::Duration;
@@ -45,12 +45,14 @@ fn serve(config: Config) -> Result<(), StartError> {
     let gateway = Gateway::start(config)?;
     log::info("serving", &format!("{:?}", gateway.addresses()));
     runtime.block_on(async {
-        signals.next().await;
+        while signals.next().await == Told::Succeeded {
+            gateway.announce_successor();
+        }
         log::info("stopping", "no new connections; running transactions may end");
         gateway.drain();
         tokio::select! {
             () = drained(&gateway) => {}
-            () = signals.next() => gateway.cut(),
+            () = signals.stop() => gateway.cut(),
         }
     });
     gateway.stop();
@@ -64,21 +66,40 @@ async fn drained(gateway: &Gateway) {
     }
 }
 
-/// The signals that stop a process.
+/// What a signal says.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    /// SIGUSR1: a successor is on its way.
+    Succeeded,
+    /// SIGTERM, SIGINT: stop.
+    Stop,
+}
+
+/// The signals that a gateway listens to.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    succeeded: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Signals> {
-        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            succeeded: signal(SignalKind::user_defined1())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.succeeded.recv() => Told::Succeeded,
         }
+    }
+
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
     }
 }

@@ -32,6 +32,8 @@ const MAX_CONNECTIONS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection ends after this time, idle or not.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often it is looked whether a successor serves.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Pause after an error of `accept`, such as no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -80,7 +82,21 @@ async fn accept(shared: Arc<Shared>, listener: TcpListener, mut stopped: watch::
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             _ = stopped.changed() => return,
+            () = left(&shared) => break,
         }
+    }
+    drop(listener);
+    // What was accepted here is answered here.
+    tokio::select! {
+        _ = places.acquire_many(MAX_CONNECTIONS as u32) => {}
+        _ = stopped.changed() => {}
+    }
+}
+
+/// Waits until a successor answers on the same socket.
+async fn left(shared: &Shared) {
+    while !shared.has_left() {
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 

@@ -56,7 +56,7 @@ pub async fn run(mut client: Stream, from_client: Bytes, upgrade: Upgrade, worke
         if moved_up + moved_down > 0 {
             exchange.touch();
         }
-        let deadline = if worker.is_draining() { Instant::now() } else { exchange.idle_deadline() };
+        let deadline = if worker.is_cutting_upgrades() { Instant::now() } else { exchange.idle_deadline() };
         timer.poll_until(cx, deadline).map(|()| Err(io::Error::from(io::ErrorKind::TimedOut)))
     })
     .await;

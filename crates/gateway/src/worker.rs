@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 use tokio::sync::{mpsc, watch};
@@ -46,6 +46,7 @@ pub struct Worker {
     /// This thread's connections to upstreams.
     pub upstreams: Upstreams,
     connections: RefCell<Slab<Waker>>,
+    is_leaving: Cell<bool>,
     is_draining: Cell<bool>,
     random: Cell<u64>,
 }
@@ -54,7 +55,14 @@ impl Worker {
     fn new(shared: Arc<Shared>) -> Worker {
         let upstreams = Upstreams::new(shared.clone());
         let seed = RandomState::new().build_hasher().finish();
-        Worker { shared, upstreams, connections: RefCell::default(), is_draining: Cell::new(false), random: Cell::new(seed) }
+        Worker {
+            shared,
+            upstreams,
+            connections: RefCell::default(),
+            is_leaving: Cell::new(false),
+            is_draining: Cell::new(false),
+            random: Cell::new(seed),
+        }
     }
 
     /// 64 random bits, good for sampling and request ids, not for secrets (SplitMix64, Steele et al. 2014).
@@ -72,14 +80,33 @@ impl Worker {
         self.is_draining.get()
     }
 
+    /// Whether a successor serves: the next answer on a connection is its last.
+    pub fn is_leaving(&self) -> bool {
+        self.is_leaving.get()
+    }
+
+    /// Whether what is no transaction, an upgraded connection, is to end now.
+    pub fn is_cutting_upgrades(&self) -> bool {
+        self.is_draining.get() && !self.is_leaving.get()
+    }
+
     /// Lists the calling task, so that a stop wakes it.
     pub async fn register(&self) -> Place<'_> {
         let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
         Place { worker: self, key: self.connections.borrow_mut().insert(waker) }
     }
 
+    fn leave(&self) {
+        self.is_leaving.set(true);
+        self.wake();
+    }
+
     fn drain(&self) {
         self.is_draining.set(true);
+        self.wake();
+    }
+
+    fn wake(&self) {
         self.connections.borrow().iter().for_each(|(_, waker)| waker.wake_by_ref());
     }
 }
@@ -133,10 +160,9 @@ impl Handle {
         let _ = self.sockets.send(Accepted { stream, peer, listener, load });
     }
 
-    /// Waits for the thread's end.
-    pub fn join(self) {
-        drop(self.sockets);
-        let _ = self.thread.join();
+    /// No more connections come; gives the thread to wait for.
+    pub fn hang_up(self) -> std::thread::JoinHandle<()> {
+        self.thread
     }
 }
 
@@ -157,15 +183,34 @@ async fn run(
             _ = sweep.tick() => worker.upstreams.sweep(),
         }
     }
-    drop(arriving);
-    worker.drain();
     let cut = async {
         let _ = stop.wait_for(|stop| *stop == Stop::Cut).await;
     };
     tokio::select! {
-        () = drained(&load, worker.shared.config.drain) => {}
+        () = end(&worker, arriving, &load) => {}
         () = cut => {}
     }
+}
+
+/// Ends what runs within the drain time. With a successor, first gives what is idle the chance of one more request.
+async fn end(worker: &Rc<Worker>, mut arriving: mpsc::UnboundedReceiver<Accepted>, load: &AtomicUsize) {
+    let config = &worker.shared.config;
+    let until = Instant::now() + config.drain;
+    if worker.shared.is_succeeded.load(Relaxed) {
+        worker.leave();
+        let serve = async {
+            // Accepted before the stop: their requests are answered here. The acceptor hangs up when it has ended.
+            while let Some(accepted) = arriving.recv().await {
+                tokio::task::spawn_local(connection::serve(worker.clone(), accepted));
+            }
+            drained(load, config.handover.min(config.drain)).await;
+        };
+        serve.await;
+    } else {
+        drop(arriving);
+    }
+    worker.drain();
+    drained(load, until.saturating_duration_since(Instant::now())).await;
 }
 
 /// A connection that counts towards a worker's load until dropped.

@@ -88,6 +88,7 @@ def gateway_configuration(settings: Settings, state: StateDirectory, listeners: 
         "threads": settings.threads,
         "trusted_proxies": list(settings.trusted_proxies),
         "drain_seconds": settings.drain_seconds,
+        "handover_seconds": settings.handover_seconds,
         "records": settings.records.model_dump(),
     }
 

@@ -119,6 +119,12 @@ class Settings(_Section):
         default=(), description="Networks (`10.0.0.0/8`) whose `Forwarded` and `X-Forwarded-For` name the client."
     )
     drain_seconds: float = Field(default=10.0, ge=0, le=3600, description="How long requests may finish when it stops.")
+    handover_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        description="After a restart, how long idle connections are kept for one more request.",
+    )
     tls: TlsSettings = TlsSettings()
     records: RecordsSettings = RecordsSettings()
     control_plane: ControlPlaneSettings = ControlPlaneSettings()

@@ -26,8 +26,11 @@ pub fn start(shared: Arc<Shared>) -> io::Result<Background> {
     Background::start("hoplon-status-file", INTERVAL, bell, move || write(&shared))
 }
 
-/// Writes the file now. A failure is reported once, and as an alert.
+/// Writes the file now, unless it is the successor's by now. A failure is reported once, and as an alert.
 pub fn write(shared: &Shared) {
+    if shared.has_left() {
+        return;
+    }
     let path = shared.config.state_path("run/gateway.status.json");
     let document = serde_json::to_vec(&Status::of(shared)).unwrap_or_default();
     let written = fs::create_dir_all(shared.config.state_path("run")).and_then(|()| files::replace(&path, &document));

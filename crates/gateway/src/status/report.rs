@@ -24,14 +24,15 @@ pub struct Readiness {
 impl Readiness {
     /// As of now.
     pub fn of(shared: &Shared) -> Readiness {
-        let reasons: Vec<String> = phase_reason(shared.phase.load()).into_iter().chain(bundle_reason(shared)).collect();
+        let reasons: Vec<String> = phase_reason(shared).into_iter().chain(bundle_reason(shared)).collect();
         Readiness { ready: reasons.is_empty(), reasons, alerts: shared.alerts.all() }
     }
 }
 
-fn phase_reason(phase: Phase) -> Option<String> {
-    match phase {
+fn phase_reason(shared: &Shared) -> Option<String> {
+    match shared.phase.load() {
         Phase::Serving => None,
+        _ if shared.has_left() => None, // whoever connects now is served by the successor
         Phase::Starting => Some("the listeners are not open yet".into()),
         Phase::Draining => Some("the gateway is stopping and waits for running requests".into()),
         Phase::Stopped => Some("the gateway has stopped".into()),

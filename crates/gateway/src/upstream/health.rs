@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::handover::UpstreamState;
+
 /// Failures in a row after which an upstream is left out.
 pub const EJECT_AFTER_FAILURES: u32 = 3;
 /// How long it is left out the first time; each further time in a row this much longer.
@@ -19,11 +21,13 @@ pub const MAX_EJECTION_MILLIS: u64 = 60_000;
 pub struct UpstreamHealth {
     started: Instant,
     entries: Mutex<HashMap<String, Arc<Health>>>,
+    /// What a predecessor left, until the upstream is used for the first time.
+    restored: Mutex<HashMap<String, Health>>,
 }
 
 impl Default for UpstreamHealth {
     fn default() -> Self {
-        UpstreamHealth { started: Instant::now(), entries: Mutex::default() }
+        UpstreamHealth { started: Instant::now(), entries: Mutex::default(), restored: Mutex::default() }
     }
 }
 
@@ -33,12 +37,27 @@ impl UpstreamHealth {
     pub fn of(&self, key: &str) -> Arc<Health> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.retain(|k, health| k == key || Arc::strong_count(health) > 1);
-        entries.entry(key.to_owned()).or_default().clone()
+        let new = || Arc::new(self.restored.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default());
+        entries.entry(key.to_owned()).or_insert_with(new).clone()
     }
 
     /// Milliseconds on the clock that ejections are measured with.
     pub fn now_millis(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
+    }
+
+    /// Every upstream that something is held against, for a successor of this process.
+    pub fn states(&self) -> Vec<UpstreamState> {
+        let now = self.now_millis();
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.iter().filter_map(|(key, health)| health.state(key, now)).collect()
+    }
+
+    /// Begins with what a predecessor held against upstreams.
+    pub fn restore(&self, states: &[UpstreamState]) {
+        let now = self.now_millis();
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        restored.extend(states.iter().map(|state| (state.key.clone(), Health::restored(state, now))));
     }
 
     /// How many upstreams are left out at this moment.
@@ -61,6 +80,21 @@ impl Health {
     /// Whether it is left out now. After its time it is chosen again: the next transaction is the probe.
     pub fn is_ejected(&self, now_millis: u64) -> bool {
         self.ejected_until_millis.load(Relaxed) > now_millis
+    }
+
+    fn state(&self, key: &str, now_millis: u64) -> Option<UpstreamState> {
+        let failures = self.failures.load(Relaxed);
+        let ejections = self.ejections.load(Relaxed);
+        let ejected_for_millis = self.ejected_until_millis.load(Relaxed).saturating_sub(now_millis);
+        (failures > 0 || ejections > 0).then(|| UpstreamState { key: key.to_owned(), failures, ejections, ejected_for_millis })
+    }
+
+    fn restored(state: &UpstreamState, now_millis: u64) -> Health {
+        Health {
+            failures: state.failures.into(),
+            ejections: state.ejections.into(),
+            ejected_until_millis: (now_millis + state.ejected_for_millis.min(MAX_EJECTION_MILLIS)).into(),
+        }
     }
 
     /// It answered: whatever was held against it is forgotten.
