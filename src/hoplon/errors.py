@@ -25,12 +25,21 @@ class HoplonError(Exception):
     """Something we cannot do, and what the operator does about it.
 
     `code` is stable (`<area>.<thing>`, listed with its exit code in `hoplon.cli.errors`), `message` one sentence,
-    `hint` what to do next, `problems` every single error when there are several.
+    `hint` what to do next, `problems` every single error when there are several, `retry_seconds` after how long the
+    same may succeed, where that is known.
     """
 
-    def __init__(self, code: str, message: str, hint: str | None = None, problems: tuple[Problem, ...] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        hint: str | None = None,
+        problems: tuple[Problem, ...] = (),
+        retry_seconds: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
         self.problems = problems
+        self.retry_seconds = retry_seconds

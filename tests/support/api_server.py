@@ -103,13 +103,15 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def serving(
-    workspace: Workspace, authorise: Authorise = anyone, settings: ApiSettings | None = None, **hooks: Any
+    workspace: Workspace, authorise: Authorise | None = anyone, settings: ApiSettings | None = None, **hooks: Any
 ) -> Iterator[Client]:
     """A client of the API of `workspace`, which is served until the block ends; then every answer is held against the
     documents that promise its form."""
     app = create_app(workspace, settings or ApiSettings(), authorise=authorise, **hooks)
     recorded = Recorded(app)
-    config = uvicorn.Config(recorded, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none")
+    config = uvicorn.Config(
+        recorded, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none", proxy_headers=False
+    )
     server = Server(config, app.stopping)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, TypeVar
 
-from hoplon.api.auth import Authorise, Caller, RequestFacts, authorise
+from hoplon.api.auth import Authorise, Caller, RequestFacts
 from hoplon.api.content import Receive, has_content, read_content, receive_content
 from hoplon.api.describe import Description, Handler, description_of
 from hoplon.api.exchange import NO_ROUTE, Exchange
+from hoplon.api.gatekeeper import Gatekeeper
 from hoplon.api.metrics import Metrics
 from hoplon.api.public import Page, public_pages
 from hoplon.api.query import read_query
@@ -85,17 +86,19 @@ class ControlPlane:
         self,
         workspace: Workspace,
         settings: ApiSettings,
-        authorise: Authorise = authorise,
+        authorise: Authorise | None = None,
         metrics: Metrics | None = None,
         finished: Callable[[Exchange], None] = lambda exchange: None,
         failed: Callable[[str, BaseException], None] = lambda request_id, error: None,
     ) -> None:
         self._workspace = workspace
         self._settings = settings
-        self._authorise = authorise
         self._finished = finished
         self._failed = failed
-        pages = public_pages(workspace, metrics or Metrics())
+        metrics = metrics or Metrics()
+        self._gatekeeper = Gatekeeper(workspace, settings, metrics.refuse)
+        self._authorise = authorise or self._gatekeeper
+        pages = public_pages(workspace, metrics)
         self._router: Router[Target | Public] = Router(
             [
                 *((route.method, route.path, load_target(route)) for route in ROUTES),
@@ -121,6 +124,7 @@ class ControlPlane:
         """Wait for the handlers under way."""
         self._readers.shutdown()
         self._writers.shutdown()
+        self._gatekeeper.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -208,9 +212,10 @@ def load_target(route: Route) -> Target:
 def _call(scope: Scope) -> _Call:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     client = scope.get("client")
-    facts = RequestFacts({}, headers, client[0] if client else "")
+    request_id = secrets.token_hex(16)
+    facts = RequestFacts({}, headers, client[0] if client else "", scope["method"], request_id)
     path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
-    return _Call(secrets.token_hex(16), scope["method"], path, facts, scope["query_string"])
+    return _Call(request_id, scope["method"], path, facts, scope["query_string"])
 
 
 def _exchange_of(call: _Call, status: int, seconds: float) -> Exchange:

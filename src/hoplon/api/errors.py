@@ -41,6 +41,7 @@ ERRORS: dict[str, ErrorForm] = {
     # who may do what
     "auth.missing": ErrorForm(HTTPStatus.UNAUTHORIZED, 9106),
     "auth.invalid": ErrorForm(HTTPStatus.UNAUTHORIZED, 9109),
+    "auth.address": ErrorForm(HTTPStatus.FORBIDDEN, 10001),
     "auth.forbidden": ErrorForm(HTTPStatus.FORBIDDEN, 10000),
     # the resources
     "account.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11001),
@@ -57,6 +58,14 @@ ERRORS: dict[str, ErrorForm] = {
     "operation.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11033),
     "operation.last": ErrorForm(HTTPStatus.CONFLICT, 11034),
     "identity.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11041),
+    # tokens and secrets
+    "token.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11101),
+    "token.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11102),
+    "token.excess": ErrorForm(HTTPStatus.FORBIDDEN, 11103),
+    "secrets.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11111),
+    "secrets.damaged": ErrorForm(HTTPStatus.INTERNAL_SERVER_ERROR, 11112),
+    "secrets.key_missing": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11113),
+    "keys.unusable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11114),
     # bundles and gateways
     "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
     "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),

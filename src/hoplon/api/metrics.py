@@ -26,6 +26,7 @@ class Metrics:
         self._buckets: dict[_Route, list[int]] = {}
         self._seconds: Counter[_Route] = Counter()
         self._writes = 0
+        self._refusals: Counter[str] = Counter()
 
     def count(self, exchange: Exchange) -> None:
         route = (exchange.method, exchange.route)
@@ -34,6 +35,10 @@ class Metrics:
         buckets = self._buckets.setdefault(route, [0] * (len(BUCKETS_SECONDS) + 1))
         buckets[_bucket(exchange.seconds)] += 1
         self._writes += exchange.method != "GET" and exchange.status < 300
+
+    def refuse(self, reason: str) -> None:
+        """Count a request that was not let in. Called on other threads: a count may be lost, no more."""
+        self._refusals[reason] += 1
 
     def text(self) -> str:
         """Every metric in the text format of Prometheus."""
@@ -48,6 +53,9 @@ class Metrics:
             yield from self._histogram(route_key)
         yield from _head("hoplon_api_writes_total", "counter", "Requests that changed something.")
         yield f"hoplon_api_writes_total {self._writes}"
+        yield from _head("hoplon_api_refusals_total", "counter", "Requests not let in, and why.")
+        for reason, count in sorted(dict(self._refusals).items()):
+            yield f'hoplon_api_refusals_total{{reason="{reason}"}} {count}'
         for name, (about, value) in self._gauges().items():
             yield from _head(name, "gauge", about)
             yield f"{name} {value:g}"

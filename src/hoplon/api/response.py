@@ -1,5 +1,6 @@
 """What goes out: the status, headers and bytes of an answer or of an error."""
 
+import math
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -36,6 +37,8 @@ def refusal(error: HoplonError) -> Response:
     headers: dict[str, str] = {}
     if error.code == "request.method":
         headers["allow"] = error.message.removeprefix("this path takes ")
+    if error.retry_seconds is not None:
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_seconds)))
     if form.status == 401:
         headers["www-authenticate"] = "Bearer"
     return Response(form.status, write_errors(error_messages(error)), "application/json", headers)

@@ -159,6 +159,8 @@ def _places(start: "GatewayStart", api: "ApiStart") -> Iterator[tuple[str, str]]
     yield "records", f"{_shown(start.state.records)} (kept {days:g} days, at most {gigabytes:g} GiB)"
     yield "logs", ", ".join(_shown(start.state.log(part)) for part in PARTS)
     yield "admin", f"{api.listener.url}/client/v4 and /hoplon/v1 (described in /openapi.json), /metrics, /readyz"
+    if start.state.api_token.exists():
+        yield "API token", f"{_shown(start.state.api_token)} (it may do everything; `hoplon token` makes others)"
 
 
 def _refusals() -> Iterator[tuple[str, str]]:

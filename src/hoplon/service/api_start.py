@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hoplon.service.certificates import check_certificates
 from hoplon.service.listeners import Listener, open_admin_listener
+from hoplon.service.tokens import ensure_first_token
 from hoplon.service.workspace import open_workspace
 from hoplon.settings.fields import Settings, parse_address
 from hoplon.storage.files import replace_file
@@ -35,13 +36,13 @@ def prepare_api(settings: Settings) -> Iterator[ApiStart]:
     if part_holder(state, "api") is not None:
         raise part_in_use(state, "api")
     with open_admin_listener(settings) as listener:
-        with open_workspace(settings.state, create=True):
-            pass
         yield start_of(settings, state, listener)
 
 
 def start_of(settings: Settings, state: StateDirectory, listener: Listener) -> ApiStart:
-    """Write the configuration of an API that takes requests on `listener`."""
+    """Make what the API needs (the installation, its first token) and write its configuration."""
+    with open_workspace(settings.state, create=True) as workspace:
+        ensure_first_token(workspace)
     tls = settings.tls
     files = {"certificate": _absolute(tls.certificate), "key": _absolute(tls.key)} if listener.is_tls else None
     configuration = {

@@ -23,6 +23,10 @@ def _split(value: object) -> object:
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
+def _normal_networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(text, strict=False)) for text in texts)
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,7 +92,21 @@ class ApiSettings(_Section):
     max_body_bytes: int = Field(
         default=32 * 1024**2, ge=64 * 1024, le=1024**3, description="A request with a longer body gets 413."
     )
+    requests_per_minute: int = Field(
+        default=60_000, ge=1, le=10**9, description="One token may ask so often; more often it gets 429."
+    )
+    failures_per_minute: int = Field(
+        default=60, ge=1, le=10**9, description="One address may fail to authenticate so often; then it gets 429."
+    )
+    trusted_proxies: CommaList = Field(
+        default=(), description="Networks (`10.0.0.0/8`) whose `X-Forwarded-For` names the client of the API."
+    )
     request_log: bool = Field(default=True, description="Write a line for every request to the API's log.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _normal_networks(value)
 
 
 class Settings(_Section):
@@ -152,7 +170,7 @@ class Settings(_Section):
     @field_validator("trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in value)
+        return _normal_networks(value)
 
     @model_validator(mode="after")
     def _tls_listeners_have_a_certificate(self) -> Self:
