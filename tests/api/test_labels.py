@@ -6,36 +6,31 @@ import pytest
 
 from hoplon.labels.managed import MANAGED
 from hoplon.labels.names import MAX_LABELS
-from hoplon.service.policy import apply_policy, export_policy
+from hoplon.service.policy import export_policy
 from hoplon.service.workspace import Workspace
 from support.api_server import Client
-
-POLICY = """format = 1
-zone = { upstreams = [{ url = "http://127.0.0.1:9" }] }
-operations.saved = [
-    { method = "GET", path = "/users/{id}" },
-    { method = "POST", path = "/login" },
-    { method = "DELETE", path = "/users/{id}", host = "api.example.com" },
-]
-"""
-NOBODY = "f174e90a-fafe-4643-bbbc-4a0ed4fc8415"
+from support.saved_zone import NOBODY, SavedZone, saved_zone
 
 
 @pytest.fixture
-def zone(workspace: Workspace) -> str:
+def saved(workspace: Workspace) -> SavedZone:
+    return saved_zone(workspace)
+
+
+@pytest.fixture
+def zone(saved: SavedZone) -> str:
     """The path of a zone with three operations."""
-    return f"/client/v4/zones/{apply_policy(workspace, POLICY).zone_id}/api_gateway"
+    return saved.path
 
 
 @pytest.fixture
-def ids(workspace: Workspace, zone: str) -> list[str]:
-    """The ids of its operations: GET and DELETE /users/{id}, POST /login."""
-    from hoplon.service.stores import load_policy
-    from hoplon.storage.database import reading
+def ids(saved: SavedZone) -> tuple[str, ...]:
+    """The ids of its operations."""
+    return saved.operations
 
-    with reading(workspace.database) as connection:
-        saved = load_policy(connection, zone.split("/")[4]).features["operations"].saved
-    return [next(each.id for each in saved if each.method == method) for method in ("GET", "DELETE", "POST")]
+
+def select(*ids: str) -> dict[str, Any]:
+    return {"selector": {"include": {"operation_ids": list(ids)}}}
 
 
 def names(reply: Any) -> list[str]:
@@ -84,11 +79,11 @@ def test_a_zone_has_so_many_labels_and_no_more(client: Client, zone: str) -> Non
     assert client.ask("POST", f"{zone}/labels/user", [{"name": "more"}]).error["code"] == 11304
 
 
-def test_listing(client: Client, zone: str, ids: list[str]) -> None:
+def test_listing(client: Client, zone: str, ids: tuple[str, ...]) -> None:
     client.ask(
         "POST", f"{zone}/labels/user", [{"name": "b", "description": "Money"}, {"name": "a", "description": "z"}]
     )
-    client.ask("PUT", f"{zone}/labels/user/a/resources/operation", {"selector": {"include": {"operation_ids": ids}}})
+    client.ask("PUT", f"{zone}/labels/user/a/resources/operation", select(*ids))
     assert client.get(f"{zone}/labels").json["result_info"]["total_count"] == 2 + len(MANAGED)
     assert names(client.get(f"{zone}/labels?source=user")) == ["a", "b"]
     assert names(client.get(f"{zone}/labels?source=user&direction=desc")) == ["b", "a"]
@@ -124,7 +119,7 @@ def test_put_replaces_and_patch_keeps_what_is_left_out(client: Client, zone: str
     assert client.ask("PUT", path, {"description": "\u0007"}).error["source"] == {"pointer": "/description"}
 
 
-def test_deleting_a_label_detaches_it(client: Client, zone: str, ids: list[str], workspace: Workspace) -> None:
+def test_deleting_a_label_detaches_it(client: Client, zone: str, ids: tuple[str, ...], workspace: Workspace) -> None:
     client.ask("POST", f"{zone}/labels/user", [{"name": "a"}, {"name": "b"}])
     client.ask("POST", f"{zone}/operations/{ids[0]}/labels", {"user": ["a", "b"]})
     assert client.ask("DELETE", f"{zone}/labels/user/a").result["name"] == "a"
@@ -159,11 +154,7 @@ def test_managed_labels_say_whether_people_may_attach_them(client: Client, zone:
     assert client.ask("DELETE", f"{zone}/labels/managed/cf-log-in").status == 405
 
 
-def select(*ids: str) -> dict[str, Any]:
-    return {"selector": {"include": {"operation_ids": list(ids)}}}
-
-
-def test_the_operations_of_a_label_are_replaced_as_a_whole(client: Client, zone: str, ids: list[str]) -> None:
+def test_the_operations_of_a_label_are_replaced_as_a_whole(client: Client, zone: str, ids: tuple[str, ...]) -> None:
     path = f"{zone}/labels/managed/cf-log-in/resources/operation"
     assert client.ask("PUT", path, select(ids[0], ids[1])).result["mapped_resources"] == {"operations": 2}
     assert client.ask("PUT", path, select(ids[2], ids[1])).result["mapped_resources"] == {"operations": 2}
