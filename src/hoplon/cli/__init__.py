@@ -20,7 +20,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
-    Command("operations", "hoplon.cli.operations:operations", "List the operations seen in traffic and those saved."),
+    Command(
+        "operations",
+        "hoplon.cli.operations:operations",
+        "List the operations seen and saved; save and remove them.",
+    ),
+    Command("import", "hoplon.cli.importing:importing", "Save the operations that OpenAPI descriptions list."),
     Command("records", "hoplon.cli.records:records", "Follow, query, export and show traffic records."),
     Command("token", "hoplon.cli.token:token", "Make, list and revoke API tokens and the credentials of gateways."),
     Command("audit", "hoplon.cli.audit:audit", "Show, export and verify the audit log."),

@@ -1,4 +1,5 @@
-"""`hoplon operations`: what is called, how often, how fast and with what outcome. Thin: see `hoplon.service`."""
+"""`hoplon operations`: what is called, how often, how fast and with what outcome; below it, the commands that change
+what is saved. Thin: see `hoplon.service`."""
 
 import json
 from pathlib import Path
@@ -8,6 +9,7 @@ import click
 
 from hoplon.cli.options import json_option, state_option
 from hoplon.cli.records import time_options, zone_option
+from hoplon.cli.saved_operations import add, export, remove
 
 if TYPE_CHECKING:
     from hoplon.catalog import SeenOperation
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _HEADINGS = ("method", "host", "path", "requests", "sessions", "p50 ms", "p99 ms", "4xx %", "5xx %", "blocked", "state")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--seen", "only_seen", is_flag=True, help="Only operations that are not saved.")
 @click.option("--saved", "only_saved", is_flag=True, help="Only saved operations, also those without traffic.")
 @click.option("--as-policy", is_flag=True, help="Print the operations seen as [[operations.saved]] to paste.")
@@ -36,7 +38,9 @@ _HEADINGS = ("method", "host", "path", "requests", "sessions", "p50 ms", "p99 ms
 @time_options
 @state_option
 @json_option
+@click.pass_context
 def operations(
+    context: click.Context,
     only_seen: bool,
     only_saved: bool,
     as_policy: bool,
@@ -56,6 +60,8 @@ def operations(
     from hoplon.service.records import parse_selection, zone_operations
     from hoplon.service.workspace import open_workspace
 
+    if context.invoked_subcommand is not None:
+        return
     if output is not None and not as_policy:
         raise click.UsageError("-o goes with --as-policy")
     with open_workspace(state_dir) as workspace:
@@ -69,6 +75,11 @@ def operations(
         return
     for each in found:
         _print_zone(each, only_seen, only_saved, is_named=len(found) > 1)
+
+
+operations.add_command(add)
+operations.add_command(remove)
+operations.add_command(export)
 
 
 def _chosen(found: "ZoneOperations", only_seen: bool, only_saved: bool) -> "list[SeenOperation]":

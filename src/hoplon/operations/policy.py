@@ -140,8 +140,13 @@ def check_host(path: str, host: str, zone: ZonePolicy) -> Iterator[Problem]:
     """What is wrong with the host of an operation of this zone; `path` is where it stands."""
     if not is_host_pattern(host):
         yield Problem(path, f"`{host}` is no host name", host_hint(host))
-    elif zone.hosts and not any(_overlap(pattern, host) for pattern in zone.hosts):
+    elif not is_zone_host(host, zone.hosts):
         yield Problem(path, f"`{host}` is no host of this zone", "add it to `zone.hosts`, or write `*`")
+
+
+def is_zone_host(host: str, zone_hosts: Sequence[str]) -> bool:
+    """Whether a request to this host (name, pattern or `*`) can be one to a zone with these hosts; none: any host."""
+    return host == "*" or not zone_hosts or any(_overlap(pattern, host) for pattern in zone_hosts)
 
 
 def _overlap(pattern: str, host: str) -> bool:
