@@ -30,6 +30,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("token", "hoplon.cli.token:token", "Make, list and revoke API tokens and the credentials of gateways."),
     Command("audit", "hoplon.cli.audit:audit", "Show, export and verify the audit log."),
     Command("secrets", "hoplon.cli.secrets:secrets", "List what is sealed, and seal it under another key."),
+    Command("backup", "hoplon.cli.backup:backup", "Write zones, policy, history, tokens and keys to one file."),
+    Command("restore", "hoplon.cli.backup:restore", "Make a backup the contents of a state directory."),
     Command("doctor", "hoplon.cli.doctor:doctor", "Say what is wrong with this set-up, and what to do."),
     Command("version", "hoplon.cli.version:version", "Show the versions of Hoplon's halves."),
 )

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
@@ -30,6 +31,9 @@ DEBOUNCE_SECONDS = 0.2
 """Changes that come within this time after a first one share its bundle."""
 HEAL_SECONDS = 2.0
 """How often the thread looks for versions that somebody committed and did not put in place."""
+
+_Version = tuple[str, int, datetime]
+"""Zone, version and its moment: after a backup was restored the same number may be another policy."""
 
 _log = logging.getLogger(__name__)
 
@@ -54,8 +58,8 @@ class Assembler:
         self._state = state
         self._database = database
         self._check_bundle = check_bundle
-        self._compiled: dict[tuple[str, int], CompiledZone | None] = {}
-        self._in_place: tuple[tuple[tuple[str, int], ...], str | None] | None = None
+        self._compiled: dict[_Version, CompiledZone | None] = {}
+        self._in_place: tuple[tuple[_Version, ...], str | None] | None = None
         self._one_at_a_time = threading.Lock()
         self._wanted = threading.Event()
         self._closed = threading.Event()
@@ -80,10 +84,8 @@ class Assembler:
                 with transaction(self._database) as connection:
                     for zone in committed.unnamed:
                         policies.name_bundle(connection, zone.id, zone.version, bundle)
-            self._in_place = (_versions(committed.zones), bundle)
-            self._compiled = {
-                (each.id, each.version): self._compiled[each.id, each.version] for each in committed.zones
-            }
+            self._in_place = (tuple(map(_version, committed.zones)), bundle)
+            self._compiled = {key: self._compiled[key] for key in map(_version, committed.zones)}
             self.error = None
             return bundle
 
@@ -130,7 +132,7 @@ class Assembler:
         if self._in_place is None:
             return False
         with reading(self._database) as connection:
-            versions = _versions(tuple(policies.all_zones(connection)))
+            versions = tuple(map(_version, policies.all_zones(connection)))
         return self._in_place == (versions, manifest_hash(self._state.current))
 
     def _read(self) -> _Committed:
@@ -148,7 +150,7 @@ class Assembler:
 
     def _compile(self, connection: Connection, zone: Zone) -> CompiledZone | None:
         """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest."""
-        key = zone.id, zone.version
+        key = _version(zone)
         if key not in self._compiled:
             policy = load_policy(connection, zone.id)
             version = ZoneVersion(zone.id, zone.version, zone.modified_at, policy)
@@ -175,5 +177,5 @@ class Assembler:
             )
 
 
-def _versions(zones: tuple[Zone, ...]) -> tuple[tuple[str, int], ...]:
-    return tuple((zone.id, zone.version) for zone in zones)
+def _version(zone: Zone) -> _Version:
+    return zone.id, zone.version, zone.modified_at

@@ -10,6 +10,8 @@ from sqlalchemy import Engine
 from hoplon.service.assembler import Assembler, CheckBundle
 from hoplon.storage.database import open_database
 from hoplon.storage.keys import ensure_keys
+from hoplon.storage.locks import changing_policy
+from hoplon.storage.restoring import finish_restore, is_restore_ready
 from hoplon.storage.state import StateDirectory, create_state, open_state
 
 
@@ -41,6 +43,9 @@ def open_workspace(root: Path, create: bool = False, *, is_debounced: bool = Fal
     row share a bundle (the API's way).
     """
     state = create_state(root) if create else open_state(root)
+    if is_restore_ready(state):
+        with changing_policy(state):
+            finish_restore(state)
     ensure_keys(state)
     database = open_database(state.database)
     workspace = Workspace(state, database)
