@@ -158,7 +158,8 @@ def test_items_are_removed_by_id_all_or_none(client: Client, root: str) -> None:
 def test_removing_without_saying_what_removes_nothing(client: Client, root: str) -> None:
     path = made(client, root, "ip", "10.0.0.1")
     assert client.ask("DELETE", f"{path}/items").error["code"] == 10402
-    for body in ({}, {"items": []}):
+    nothing: tuple[dict[str, Any], ...] = ({}, {"items": []})
+    for body in nothing:
         operation = client.ask("DELETE", f"{path}/items", body).result["operation_id"]
         assert client.get(f"{root}/bulk_operations/{operation}").result["status"] == "completed"
     assert values(client, path) == ["10.0.0.1"]

@@ -136,4 +136,4 @@ class Labelling(RuleBasedStateMachine):
 
 
 TestLabelling = Labelling.TestCase
-TestLabelling.settings = settings(max_examples=settings.default.max_examples // 7, stateful_step_count=20)
+TestLabelling.settings = settings(max_examples=settings().max_examples // 7, stateful_step_count=20)
