@@ -125,4 +125,5 @@ def serving(
         server.should_exit = True
         thread.join(10)
         app.close()
-    assert list(complaints(recorded.exchanges)) == []
+    found = list(complaints(recorded.exchanges))
+    assert not found, found

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from hoplon.api.describe import Description, Handler, description_of
 from hoplon.api.exchange import NO_ROUTE, Exchange
 from hoplon.api.gatekeeper import Gatekeeper
 from hoplon.api.metrics import Metrics
+from hoplon.api.openapi import document_bytes
 from hoplon.api.public import Page, public_pages
 from hoplon.api.query import read_query
 from hoplon.api.request import ApiRequest
@@ -98,10 +100,12 @@ class ControlPlane:
         metrics = metrics or Metrics()
         self._gatekeeper = Gatekeeper(workspace, settings, metrics.refuse)
         self._authorise = authorise or self._gatekeeper
-        pages = public_pages(workspace, metrics)
+        targets = [load_target(route) for route in ROUTES]
+        described = [(target.route, target.description) for target in targets]
+        pages = public_pages(workspace, metrics, cache(lambda: document_bytes(described)))
         self._router: Router[Target | Public] = Router(
             [
-                *((route.method, route.path, load_target(route)) for route in ROUTES),
+                *((target.route.method, target.path, target) for target in targets),
                 *(("GET", path, Public(path, page)) for path, page in pages.items()),
             ]
         )

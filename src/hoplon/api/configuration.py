@@ -1,8 +1,9 @@
 """`/zones/{zone_id}/api_gateway/configuration`: the zone's session identifiers, replaced as a whole."""
 
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Lenient
 from hoplon.api.describe import described

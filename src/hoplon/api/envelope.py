@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NotRequired, TypedDict, TypeVar
+from typing import Any, NotRequired, TypeVar
 
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from hoplon.model.page import Page
 
@@ -88,7 +89,7 @@ def write_answer(given: Answer) -> bytes:
         envelope["result"] = given.result
     if given.result_info is not None:
         envelope["result_info"] = given.result_info
-    return to_json(envelope)
+    return to_json(envelope, bytes_mode="hex", inf_nan_mode="null")
 
 
 def write_errors(errors: Sequence[Message]) -> bytes:

@@ -1,8 +1,9 @@
 """`/zones/{zone_id}/api_gateway/labels`: a zone's labels, the managed ones, and the operations of one label."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Lenient
 from hoplon.api.describe import described

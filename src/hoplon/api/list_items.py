@@ -1,8 +1,9 @@
 """`/accounts/{account_id}/rules/lists/{list_id}/items`, and what became of each change of items."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Lenient
 from hoplon.api.describe import described

@@ -1,6 +1,8 @@
 """`/accounts/{account_id}/rules/lists`: the lists of the account, without their items."""
 
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Lenient
 from hoplon.api.describe import described

@@ -2,9 +2,10 @@
 whatever they were called; `*` as a host, any host of the zone, is Hoplon's own."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Lenient
 from hoplon.api.describe import described

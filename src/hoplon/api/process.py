@@ -41,7 +41,7 @@ def run_api(configuration: dict[str, Any]) -> None:
         if settings.request_log:
             log.exchange(exchange)
 
-    with holding_part(state, "api"), open_workspace(state.root) as workspace:
+    with holding_part(state, "api"), open_workspace(state.root, is_debounced=True) as workspace:
         app = create_app(workspace, settings, metrics=metrics, finished=finished, failed=log.failure)
         address = configuration["listen"]["address"]
         try:

@@ -1,25 +1,26 @@
-"""What is answered without a token: readiness, metrics, and what an error number means."""
+"""What is answered without a token: readiness, metrics, our OpenAPI document, and what an error number means."""
 
 from collections.abc import Callable, Mapping
 
 from sqlalchemy import text
 
-from hoplon.api.envelope import Answer, answer_content, answer_plain
+from hoplon.api.envelope import JSON, Answer, answer_content, answer_plain
 from hoplon.api.errors import ERRORS
 from hoplon.api.metrics import MEDIA_TYPE, Metrics
 from hoplon.errors import HoplonError
 from hoplon.service.workspace import Workspace
-from hoplon.storage.database import transaction
+from hoplon.storage.database import reading
 
 Page = Callable[[Mapping[str, str]], Answer]
 """From the variables of the path to an answer."""
 
 
-def public_pages(workspace: Workspace, metrics: Metrics) -> dict[str, Page]:
+def public_pages(workspace: Workspace, metrics: Metrics, document: Callable[[], bytes]) -> dict[str, Page]:
     """Path template to page; all of them are for GET."""
     return {
         "/readyz": lambda _ids: ready(workspace),
         "/metrics": lambda _ids: answer_content(metrics.text().encode(), MEDIA_TYPE),
+        "/openapi.json": lambda _ids: answer_content(document(), JSON),
         "/errors/{number}": lambda ids: explain(ids["number"]),
     }
 
@@ -27,7 +28,7 @@ def public_pages(workspace: Workspace, metrics: Metrics) -> dict[str, Page]:
 def ready(workspace: Workspace) -> Answer:
     """200 while the database answers, else 503 with why."""
     try:
-        with transaction(workspace.database) as connection:
+        with reading(workspace.database) as connection:
             connection.execute(text("SELECT 1"))
     except HoplonError as error:
         plain = answer_plain({"ready": False, "code": error.code, "message": error.message})

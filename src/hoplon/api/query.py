@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from hoplon.errors import HoplonError
 
-_WHOLE_NUMBER = re.compile(r"(-?\d{1,18})(?:\.0+)?")
+_WHOLE_NUMBER = re.compile(r"(-?[0-9]{1,18})(?:\.0+)?")
 _MAX_TEXT = 4096
 
 

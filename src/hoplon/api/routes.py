@@ -63,14 +63,14 @@ def _unavailable(feature: str, read: str, write: str, paths: dict[str, str]) -> 
 
 ROUTES: tuple[Route, ...] = (
     # accounts
-    Route("GET", f"{CLOUDFLARE}/accounts", SETTINGS_READ, "accounts"),
-    Route("GET", _account(""), SETTINGS_READ, "accounts"),
+    Route("GET", f"{CLOUDFLARE}/accounts", SETTINGS_READ, "accounts", "accounts:list_accounts"),
+    Route("GET", _account(""), SETTINGS_READ, "accounts", "accounts:get_account"),
     # zones
     Route("GET", f"{CLOUDFLARE}/zones", ZONE_READ, "zones", "zones:list_zones"),
-    Route("POST", f"{CLOUDFLARE}/zones", ZONE_WRITE, "zones"),
+    Route("POST", f"{CLOUDFLARE}/zones", ZONE_WRITE, "zones", "zones:create_zone"),
     Route("GET", _zone(""), ZONE_READ, "zones", "zones:get_zone"),
-    Route("PATCH", _zone(""), ZONE_WRITE, "zones"),
-    Route("DELETE", _zone(""), ZONE_WRITE, "zones"),
+    Route("PATCH", _zone(""), ZONE_WRITE, "zones", "zones:edit_zone"),
+    Route("DELETE", _zone(""), ZONE_WRITE, "zones", "zones:delete_zone"),
     # api_gateway/configuration
     Route("GET", _gateway("/configuration"), GATEWAY_READ, "identity", "configuration:get_configuration"),
     Route("PUT", _gateway("/configuration"), GATEWAY_WRITE, "identity", "configuration:set_configuration"),
@@ -141,6 +141,13 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules", "list_items:replace_items"),
     Route("DELETE", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules", "list_items:remove_items"),
     Route("GET", _account("/rules/lists/{list_id}/items/{item_id}"), LISTS_READ, "rules", "list_items:get_item"),
+    # what Cloudflare has no word for
+    Route("GET", _own_zone("/upstreams"), ZONE_READ, "zones", "hoplon_v1.upstreams:get_upstreams"),
+    Route("PUT", _own_zone("/upstreams"), ZONE_WRITE, "zones", "hoplon_v1.upstreams:put_upstreams"),
+    Route("GET", f"{OWN}/status", OPERATE, "status", "hoplon_v1.status:get_status"),
+    Route("GET", f"{OWN}/bundles", OPERATE, "bundles", "hoplon_v1.status:list_bundles"),
+    Route("POST", f"{OWN}/records/query", OPERATE, "records", "hoplon_v1.records:query"),
+    Route("GET", f"{OWN}/records/{{record_id}}", OPERATE, "records", "hoplon_v1.records:show"),
     # bundle delivery
     Route("GET", f"{OWN}/bundles/current", GATEWAY, "bundles", "hoplon_v1.bundles:current"),
     Route("GET", f"{OWN}/bundles/parts/{{sha256}}", GATEWAY, "bundles", "hoplon_v1.bundles:part"),

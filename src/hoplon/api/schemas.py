@@ -1,7 +1,9 @@
 """`/zones/{zone_id}/api_gateway/schemas`: the saved operations as OpenAPI documents, one for each host."""
 
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 from hoplon.api.describe import described
 from hoplon.api.envelope import Answer, answer, moment

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from hoplon.errors import HoplonError
 from hoplon.model.actor import Actor
+from hoplon.model.page import Page
 from hoplon.model.policy import Policy, Upstream, ZonePolicy
 from hoplon.model.versions import PolicyVersion
 from hoplon.model.zone import Zone
@@ -155,6 +156,13 @@ def policy_history(workspace: Workspace, zone: str | None = None, limit: int = 5
     """The last versions of a zone's policy, newest first."""
     with reading(workspace.database) as connection:
         return policies.versions_of(connection, _find(policies.all_zones(connection), zone), limit)
+
+
+def bundle_history(workspace: Workspace, page: int, per_page: int) -> Page[PolicyVersion]:
+    """The versions of all zones, newest first, each with the bundle that it led to."""
+    with reading(workspace.database) as connection:
+        versions, total = policies.versions_of_all(connection, per_page, (page - 1) * per_page)
+    return Page(versions, page, per_page, total)
 
 
 def find_zone(workspace: Workspace, name: str | None) -> PolicyVersion:

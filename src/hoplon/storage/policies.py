@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, or_, select, update
 
 from hoplon.model.versions import PolicyVersion
 from hoplon.model.zone import Account, Zone
@@ -103,6 +103,15 @@ def versions_of(connection: Connection, zone: Zone, limit: int) -> list[PolicyVe
     query = select(policy_versions).where(policy_versions.c.zone_id == zone.id)
     rows = connection.execute(query.order_by(policy_versions.c.version.desc()).limit(limit))
     return [_version(row, zone.name) for row in rows]
+
+
+def versions_of_all(connection: Connection, limit: int, offset: int) -> tuple[list[PolicyVersion], int]:
+    """A part of the versions of all zones that there are, newest first, and how many there are."""
+    joined = policy_versions.join(zones, zones.c.id == policy_versions.c.zone_id)
+    total = connection.execute(select(func.count()).select_from(joined)).scalar_one()
+    query = select(policy_versions, zones.c.name.label("zone_name")).select_from(joined)
+    rows = connection.execute(query.order_by(policy_versions.c.id.desc()).limit(limit).offset(offset))
+    return [_version(row, row.zone_name) for row in rows], total
 
 
 def version_of(connection: Connection, zone: Zone, version: int) -> PolicyVersion | None:

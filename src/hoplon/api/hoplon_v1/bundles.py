@@ -8,7 +8,8 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TypedDict
+
+from typing_extensions import TypedDict
 
 from hoplon.api.describe import described
 from hoplon.api.envelope import Answer, answer, answer_content, moment
