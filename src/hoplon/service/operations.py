@@ -60,8 +60,14 @@ def list_operations(
     """One page of the operations that `wanted` takes. Raises `zone.unknown`."""
     with reading(workspace.database) as connection:
         zone = known_zone(connection, zone_id)
-        total = rows.count(connection, zone_id, wanted)
-        found = rows.find(connection, zone_id, wanted, order, is_descending, (page - 1) * per_page, per_page)
+        total = workspace.totals.of(zone, wanted, lambda: rows.count(connection, zone_id, wanted))
+        offset = (page - 1) * per_page
+        limit = max(0, min(per_page, total - offset))
+        if offset <= total // 2:
+            found = rows.find(connection, zone_id, wanted, order, is_descending, offset, limit)
+        else:  # nearer from the other end: what comes before a page is walked over, not jumped
+            behind = max(0, total - offset - limit)
+            found = rows.find(connection, zone_id, wanted, order, not is_descending, behind, limit)[::-1]
     return Listing(Page(found, page, per_page, total), zone.version)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from hoplon.service.assembler import Assembler, CheckBundle
+from hoplon.service.totals import Totals
 from hoplon.storage.database import open_database
 from hoplon.storage.keys import ensure_keys
 from hoplon.storage.locks import changing_policy
@@ -30,6 +31,7 @@ class Workspace:
     database: Engine
     check_bundle: CheckBundle = check_with_engine
     assembler: Assembler = field(init=False)
+    totals: Totals = field(default_factory=Totals)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "assembler", Assembler(self.state, self.database, self.check_bundle))
