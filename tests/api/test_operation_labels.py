@@ -57,7 +57,7 @@ def test_what_changes_nothing_makes_no_version(client: Client, saved: SavedZone,
         )
     ]
     assert versions == ['"4"', '"4"', '"4"', '"4"']
-    assert policy_history(workspace)[0].changes == ("attaches label a to GET /users/{id}",)
+    assert policy_history(workspace)[0].changes == ("attaches label a to GET /users/{id} on api.example.com",)
 
 
 def test_many_operations(client: Client, saved: SavedZone) -> None:
@@ -123,7 +123,9 @@ def test_a_removed_operation_comes_back_without_labels(client: Client, saved: Sa
     assert client.ask("DELETE", one).status == 200
     count = client.get(f"{saved.path}/labels/user/a?with_mapped_resource_counts=true").result["mapped_resources"]
     assert count == {"operations": 0}
-    again = client.ask("POST", f"{saved.path}/operations/item", {"method": "POST", "host": "*", "endpoint": "/login"})
+    again = client.ask(
+        "POST", f"{saved.path}/operations/item", {"method": "POST", "host": "api.example.com", "endpoint": "/login"}
+    )
     assert again.result["operation_id"] == saved.operations[2]
     assert carried(client.ask("POST", f"{one}/labels", {}).result) == []
 

@@ -10,8 +10,8 @@ from hoplon.storage.database import reading
 POLICY = """format = 1
 zone = { upstreams = [{ url = "http://127.0.0.1:9" }] }
 operations.saved = [
-    { method = "GET", path = "/users/{id}" },
-    { method = "POST", path = "/login" },
+    { method = "GET", path = "/users/{id}", host = "api.example.com" },
+    { method = "POST", path = "/login", host = "api.example.com" },
     { method = "DELETE", path = "/users/{id}", host = "api.example.com" },
 ]
 """
