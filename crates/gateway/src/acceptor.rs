@@ -1,7 +1,7 @@
 //! Listening sockets and the one acceptor: each connection goes to the serving thread with the fewest.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::FromRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::certificates::Certificates;
 use crate::config::Listen;
 use crate::log;
+use crate::places::ClientPlace;
 use crate::server::StartError;
+use crate::shared::Shared;
 use crate::tls;
 use crate::worker::{Handle, Load};
 
 /// Connections the kernel keeps until they are accepted.
 const BACKLOG: u32 = 4096;
-/// Open client connections of one gateway; beyond it, new ones wait in the kernel's queue.
-pub const MAX_CONNECTIONS: usize = 65_536;
-/// How long the acceptor waits when there is no room, or no file descriptor.
+/// How long the acceptor waits when there is no file descriptor.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a connection knows of where it came in.
@@ -42,6 +42,8 @@ pub struct Accepted {
     pub listener: Arc<Listener>,
     /// Its part of the thread's load.
     pub load: Load,
+    /// Its part of what its client may have.
+    pub place: Option<ClientPlace>,
 }
 
 /// Opens a client listener, or takes over the supervisor's.
@@ -90,20 +92,15 @@ fn take_over(fd: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// Accepts until dropped.
-pub async fn accept(listener: TcpListener, shared: Arc<Listener>, workers: Rc<Vec<Handle>>) {
+/// Accepts until dropped. A connection too many is closed at once and counted: waiting would hide it from its client.
+pub async fn accept(listener: TcpListener, at: Arc<Listener>, workers: Rc<Vec<Handle>>, shared: Arc<Shared>) {
     loop {
-        if workers.iter().map(Handle::load).sum::<usize>() >= MAX_CONNECTIONS {
-            tokio::time::sleep(NO_ROOM_PAUSE).await;
-            continue;
-        }
         let accepted = listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
         match accepted {
-            Ok((stream, peer)) => {
-                if let Some(worker) = workers.iter().min_by_key(|w| w.load()) {
-                    worker.give(stream, peer, shared.clone());
-                }
-            }
+            Ok((stream, peer)) => match find_place(&shared, peer.ip(), &workers) {
+                Ok((worker, place)) => worker.give(stream, peer, at.clone(), place),
+                Err(error) => shared.metrics.connection_errors.increment([error.into()]),
+            },
             Err(error) if is_peers(&error) => {}
             Err(error) => {
                 log::warn("accept", &error.to_string());
@@ -111,6 +108,23 @@ pub async fn accept(listener: TcpListener, shared: Arc<Listener>, workers: Rc<Ve
             }
         }
     }
+}
+
+/// The serving thread with the fewest connections, and the client's place; or what there are too many of.
+fn find_place<'a>(
+    shared: &Shared,
+    client: IpAddr,
+    workers: &'a [Handle],
+) -> Result<(&'a Handle, Option<ClientPlace>), &'static str> {
+    let limits = &shared.config.limits;
+    let fewest = workers.iter().min_by_key(|worker| worker.load());
+    let is_full = workers.iter().map(Handle::load).sum::<usize>() >= limits.connections;
+    let worker = fewest.filter(|_| !is_full).ok_or("too_many")?;
+    if limits.connections_per_client == 0 || shared.config.trusts(client) {
+        return Ok((worker, None));
+    }
+    let place = shared.places.take(client, limits.connections_per_client).ok_or("too_many_of_client")?;
+    Ok((worker, Some(place)))
 }
 
 /// Whether the connection, not the listener, failed.

@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 
 use crate::connection::{Client, InFlight};
 use crate::exchange::{Ending, Exchange};
+use crate::guarded::NotPassed;
 use crate::judge::PieceJudge;
 use crate::problem::Cause;
 use crate::stream::Stream;
@@ -196,9 +197,9 @@ pub fn poll_request_frame(
     exchange.set_waits_for_client(false);
     exchange.touch();
     Poll::Ready(frame.map(|frame| {
-        let frame = frame.map_err(|_| Cause::ClientBroken)?;
+        let frame = frame.map_err(|error| exchange.body_cause(&error))?;
         if let Some(piece) = frame.data_ref() {
-            exchange.request_bytes.set(exchange.request_bytes.get() + piece.len() as u64);
+            exchange.count_request(piece.len())?;
             exchange.observe_request(piece);
         }
         Ok(frame)
@@ -285,7 +286,7 @@ impl Source {
         match self.poll_frame(cx) {
             Poll::Ready(frame) => {
                 exchange.touch();
-                Poll::Ready(frame.map(|frame| frame.map_err(|_| Cause::ClosedEarly)))
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| broken_off(&error))))
             }
             Poll::Pending => {
                 ready!(self.poll_deadline(cx, exchange.idle_deadline()));
@@ -375,7 +376,7 @@ impl StreamingResponse {
             };
             self.is_waiting = false;
             match (frame, &mut self.judge) {
-                (Some(Err(_)), _) => return self.failed(cx, &exchange, Cause::ClosedEarly),
+                (Some(Err(error)), _) => return self.failed(cx, &exchange, broken_off(&error)),
                 (Some(Ok(frame)), None) => return self.passed(frame, &exchange),
                 (None, None) => return self.ended(),
                 (Some(Ok(frame)), Some(judge)) => {
@@ -440,6 +441,11 @@ impl StreamingResponse {
             Some(judge) => judge.is_done() && !judge.has_released(),
         }
     }
+}
+
+/// Why an upstream's body did not come to its end.
+fn broken_off(error: &hyper::Error) -> Cause {
+    NotPassed::inside(error).map_or(Cause::ClosedEarly, Cause::of_response)
 }
 
 /// The record's `error` when the upstream broke off in its body.

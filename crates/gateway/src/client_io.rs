@@ -1,5 +1,7 @@
-//! The bytes between a client and hyper: replays what was read to recognise the protocol, and keeps the client's
-//! time limits. This is the seam where `h1_guard` reads heads and framing before hyper does.
+//! The bytes between a client and hyper: reads HTTP/1 through `h1_guard`, and keeps the client's time limits.
+//!
+//! A head that does not pass never reaches hyper. In its place hyper reads a stand-in, a plain request that says what could be
+//! told of the refused one, so that the refusal is answered in its turn, by the same way and with the same traces as any other.
 
 use std::io;
 use std::pin::Pin;
@@ -8,9 +10,12 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
+use engine::violation::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::Client;
+use crate::guarded::{Guarded, Input, NotPassed};
+use crate::h1_guard::{Scanner, stand_in};
 use crate::stream::Stream;
 use crate::timer::LazyTimer;
 
@@ -20,39 +25,132 @@ pub const WRITE_STALL_TIME: Duration = Duration::from_secs(60);
 /// A client's stream as hyper sees it.
 pub struct ClientIo {
     stream: Stream,
-    replay: Bytes,
+    /// HTTP/1 only.
+    guarded: Option<Guarded>,
+    /// Read before anything from the stream: what was read to recognise HTTP/2, or a stand-in.
+    first: Bytes,
+    /// Behind the stand-in nothing is read.
+    is_refused: bool,
     client: Rc<Client>,
+    body: BodyPace,
+    head_since: Option<Instant>,
     read_timer: LazyTimer,
     write_timer: LazyTimer,
     stalled_since: Option<Instant>,
 }
 
+/// How fast a body comes, counted only while we wait for it.
+#[derive(Default)]
+struct BodyPace {
+    head: u64,
+    bytes: u64,
+    waited: Duration,
+    waiting_since: Option<Instant>,
+}
+
 impl ClientIo {
-    /// `replay` is read before anything from the stream.
-    pub fn new(stream: Stream, replay: Bytes, client: Rc<Client>) -> ClientIo {
+    /// HTTP/1. `first` is read before anything from the stream.
+    pub fn http1(stream: Stream, first: &[u8], client: Rc<Client>) -> ClientIo {
+        let scanner = Scanner::of_requests(client.worker.shared.config.limits.head());
+        let guarded = Guarded::new(scanner, first);
+        ClientIo { guarded: Some(guarded), ..ClientIo::http2(stream, Bytes::new(), client) }
+    }
+
+    /// HTTP/2, whose framing is hyper's.
+    pub fn http2(stream: Stream, first: Bytes, client: Rc<Client>) -> ClientIo {
         ClientIo {
             stream,
-            replay,
+            guarded: None,
+            first,
+            is_refused: false,
             client,
+            body: BodyPace::default(),
+            head_since: None,
             read_timer: LazyTimer::default(),
             write_timer: LazyTimer::default(),
             stalled_since: None,
         }
     }
 
-    /// The stream itself, when HTTP is over on it.
-    pub fn into_stream(self) -> Stream {
-        self.stream
+    /// The stream itself and what was read of it, when HTTP is over on it.
+    pub fn into_stream(self) -> (Stream, Vec<u8>) {
+        (self.stream, self.guarded.map(Guarded::into_held).unwrap_or_default())
     }
 
-    /// Nothing arrived: has the client had its time for it? hyper hears of a head that takes too long; a connection
-    /// that is merely idle is closed in good order by its task.
-    fn check_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Some(deadline) = self.client.read_deadline() else { return Poll::Pending };
-        if self.read_timer.poll_until(cx, deadline).is_pending() {
+    fn poll_guarded(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(guarded) = &mut self.guarded else { return Pin::new(&mut self.stream).poll_read(cx, buf) };
+        if self.is_refused {
             return Poll::Pending;
         }
-        if self.client.expire() { Poll::Pending } else { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) }
+        if guarded.scanner().is_paused() && self.client.answered() >= guarded.scanner().heads() {
+            guarded.resume();
+        }
+        let before = buf.filled().len();
+        match guarded.poll_read(&mut self.stream, cx, buf) {
+            Poll::Pending => {
+                if self.head_since.is_none() && !guarded.held().is_empty() {
+                    self.head_since = Some(Instant::now());
+                }
+                Poll::Pending
+            }
+            Poll::Ready(Ok(Input::Passed)) => {
+                self.body.received(guarded.scanner().heads(), buf.filled().len() - before);
+                self.head_since = None;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Ok(Input::Refused(refusal))) => self.refuse(refusal, buf),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// A body that is refused fails; a head is answered through its stand-in.
+    fn refuse(&mut self, refusal: Refusal, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let Some(guarded) = &mut self.guarded else { return Poll::Pending };
+        self.is_refused = true;
+        if guarded.scanner().is_in_body() {
+            return Poll::Ready(Err(NotPassed::error(refusal)));
+        }
+        self.client.refuse(guarded.scanner().heads() + 1, refusal);
+        self.first = stand_in::of(guarded.held()).into();
+        self.give_first(buf);
+        Poll::Ready(Ok(()))
+    }
+
+    fn give_first(&mut self, buf: &mut ReadBuf<'_>) {
+        let length = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first[..length]);
+        self.first.advance(length);
+    }
+
+    /// Nothing arrived: has the client had its time for it?
+    fn check_patience(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let limits = &self.client.worker.shared.config.limits;
+        let Some(guarded) = &mut self.guarded else { return self.check_idle(cx) };
+        let is_answered = self.client.answered() >= guarded.scanner().heads();
+        if self.is_refused || !is_answered && !guarded.scanner().is_in_body() {
+            return Poll::Pending;
+        }
+        if guarded.scanner().is_in_body() {
+            let Some(deadline) = self.body.deadline(limits.body_bytes_per_second, limits.body_grace) else {
+                return Poll::Pending;
+            };
+            return self.read_timer.poll_until(cx, deadline).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        }
+        let Some(since) = self.head_since else { return self.check_idle(cx) };
+        let deadline = since.max(self.client.waiting_since()) + limits.head;
+        match self.read_timer.poll_until(cx, deadline) {
+            Poll::Ready(()) => self.refuse(Refusal::HeadTimeout, buf),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// A connection that is merely idle is closed in good order by its task.
+    fn check_idle(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(deadline) = self.client.idle_deadline() else { return Poll::Pending };
+        if self.read_timer.poll_until(cx, deadline).is_ready() {
+            self.client.expire();
+        }
+        Poll::Pending
     }
 
     fn written(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -68,22 +166,37 @@ impl ClientIo {
     }
 }
 
+impl BodyPace {
+    /// Bytes passed; `head` is the number of the message that they belong to.
+    fn received(&mut self, head: u64, bytes: usize) {
+        if self.head != head {
+            *self = BodyPace { head, ..BodyPace::default() };
+        }
+        self.bytes += bytes as u64;
+        if let Some(since) = self.waiting_since.take() {
+            self.waited += since.elapsed();
+        }
+    }
+
+    /// When waiting for the next byte ends: the grace and the time that what came may take at this rate, without what was waited.
+    fn deadline(&mut self, bytes_per_second: u32, grace: Duration) -> Option<Instant> {
+        let seconds = self.bytes.checked_div(bytes_per_second.into())?;
+        let since = *self.waiting_since.get_or_insert_with(Instant::now);
+        let allowed = grace + Duration::from_secs(seconds);
+        Some(since + allowed.saturating_sub(self.waited))
+    }
+}
+
 impl AsyncRead for ClientIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.replay.is_empty() {
-            let length = this.replay.len().min(buf.remaining());
-            buf.put_slice(&this.replay[..length]);
-            this.replay.advance(length);
-            this.client.received();
+        if !this.first.is_empty() {
+            this.give_first(buf);
             return Poll::Ready(Ok(()));
         }
-        match Pin::new(&mut this.stream).poll_read(cx, buf) {
-            Poll::Ready(result) => {
-                this.client.received();
-                Poll::Ready(result)
-            }
-            Poll::Pending => this.check_patience(cx),
+        match this.poll_guarded(cx, buf) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => this.check_patience(cx, buf),
         }
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+use crate::limits::LimitsConfig;
+
 /// Everything a gateway process needs to know before the first bundle.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +41,9 @@ pub struct Config {
     /// The record queue, its segments and their retention.
     #[serde(default)]
     pub records: RecordsConfig,
+    /// What connections, clients and requests may take.
+    #[serde(default)]
+    pub limits: LimitsConfig,
 }
 
 /// One address for clients.
@@ -126,7 +131,18 @@ impl Config {
         if !(1..=MAX_THREADS).contains(&config.threads) {
             return Err(format!("gateway configuration: `threads` must be 1 to {MAX_THREADS}"));
         }
+        let limits = &config.limits;
+        if !(1024..=MAX_HEAD_BYTES).contains(&limits.head_bytes) || limits.target_bytes == 0 || limits.head_fields == 0 {
+            return Err(format!(
+                "gateway configuration: `limits.head_bytes` must be 1024 to {MAX_HEAD_BYTES}, the others above 0"
+            ));
+        }
         Ok(config)
+    }
+
+    /// Whether this address is a proxy's that is believed.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(address))
     }
 
     /// A path below the state directory.
@@ -137,6 +153,8 @@ impl Config {
 
 /// More threads than this is a typing error, not a machine.
 const MAX_THREADS: usize = 1024;
+/// More than this would let one head fill a connection's buffers many times.
+const MAX_HEAD_BYTES: usize = 1 << 20;
 
 fn default_threads() -> usize {
     1
@@ -151,7 +169,7 @@ fn default_handover() -> Duration {
 }
 
 /// Reads a non-negative number of seconds, fractions allowed.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let value = f64::deserialize(deserializer)?;
     Duration::try_from_secs_f64(value).map_err(|e| serde::de::Error::custom(format!("{value} seconds: {e}")))
 }

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use engine::violation::Refusal;
 use http::HeaderValue;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -34,14 +35,10 @@ use crate::worker::Worker;
 
 /// A TLS handshake takes at most this long.
 pub const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// A request head takes at most this long, from its first byte to its last.
-pub const HEAD_TIME: Duration = Duration::from_secs(30);
-/// A connection without a request is closed after this time.
-pub const IDLE_TIME: Duration = Duration::from_secs(75);
-/// Bytes of a request head, and of what is buffered per connection and direction.
-pub const MAX_HEAD_BYTES: usize = 64 << 10;
-/// Requests at the same time on one HTTP/2 connection.
-pub const MAX_STREAMS: u32 = 128;
+/// hyper's own bound of header fields, in an array on the stack; any other makes it allocate for each head.
+const HYPER_FIELDS: usize = 100;
+/// Bytes that hyper buffers per connection and direction: a whole head and what one read brings beyond it.
+const MIN_BUFFER_BYTES: usize = 64 << 10;
 /// Bytes a client may send ahead on one HTTP/2 stream, and on one connection.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
@@ -63,9 +60,11 @@ pub struct Client {
     /// Whether the connection is TLS.
     pub tls: bool,
     is_http2: Cell<bool>,
-    in_flight: Cell<u32>,
-    in_head: Cell<bool>,
+    begun: Cell<u64>,
+    answered: Cell<u64>,
+    refused: Cell<Option<(u64, Refusal)>>,
     waiting_since: Cell<Instant>,
+    is_last: Cell<bool>,
     is_expired: Cell<bool>,
     has_unread_body: Cell<bool>,
     upgrade: RefCell<Option<Box<Upgrade>>>,
@@ -80,9 +79,11 @@ impl Client {
             peer_value: HeaderValue::try_from(address).unwrap_or(HeaderValue::from_static("unknown")),
             tls,
             is_http2: Cell::new(false),
-            in_flight: Cell::new(0),
-            in_head: Cell::new(false),
+            begun: Cell::new(0),
+            answered: Cell::new(0),
+            refused: Cell::new(None),
             waiting_since: Cell::new(Instant::now()),
+            is_last: Cell::new(false),
             is_expired: Cell::new(false),
             has_unread_body: Cell::new(false),
             upgrade: RefCell::new(None),
@@ -91,9 +92,33 @@ impl Client {
 
     /// A request was read; the answer is on its way until the returned guard is dropped.
     pub fn begin(self: &Rc<Self>) -> InFlight {
-        self.in_flight.set(self.in_flight.get() + 1);
-        self.in_head.set(false);
+        let begun = self.begun.get() + 1;
+        self.begun.set(begun);
+        let limit = self.worker.shared.config.limits.requests_per_connection;
+        self.is_last.set(limit > 0 && begun >= limit);
+        self.worker.begin();
         InFlight(self.clone())
+    }
+
+    /// The head of the request of this number, from 1, was refused; hyper gets a stand-in for it.
+    pub fn refuse(&self, number: u64, refusal: Refusal) {
+        self.refused.set(Some((number, refusal)));
+    }
+
+    /// Why the request that has just begun is refused, if its head was.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let (number, refusal) = self.refused.get()?;
+        (number == self.begun.get()).then_some(refusal)
+    }
+
+    /// Requests that were answered to their end.
+    pub fn answered(&self) -> u64 {
+        self.answered.get()
+    }
+
+    /// Since when the connection has no request.
+    pub fn waiting_since(&self) -> Instant {
+        self.waiting_since.get()
     }
 
     /// Notes whether bytes of a request body are still to come.
@@ -107,14 +132,7 @@ impl Client {
         self.has_unread_body.get() && !self.is_http2.get()
     }
 
-    /// Whether the connection takes no other request after this one: it is stuck, or a successor of this process serves.
-    pub fn must_close(&self) -> bool {
-        self.is_stuck() || (self.worker.is_leaving() && !self.is_http2.get())
-    }
-
-    /// Whether a GOAWAY tells the client to open its next stream elsewhere; HTTP/1.x says `Connection: close` in an answer.
-    fn must_go_away(&self) -> bool {
-        self.is_http2.get() && self.worker.is_leaving()
+            if !is_ending && (client.worker.is_draining() || client.must_go_away() || client.is_ending()) {
     }
 
     /// Leaves the connection to `upgrade` once the 101 is written.
@@ -122,26 +140,20 @@ impl Client {
         *self.upgrade.borrow_mut() = Some(Box::new(upgrade));
     }
 
-    /// Bytes arrived.
-    pub fn received(&self) {
-        if self.in_flight.get() == 0 && !self.in_head.get() && !self.is_http2.get() {
-            self.in_head.set(true);
-            self.waiting_since.set(Instant::now());
-        }
+    /// When a connection without a request is closed; none while there is one.
+    pub fn idle_deadline(&self) -> Option<Instant> {
+        let is_idle = self.begun.get() == self.answered.get() && !self.is_expired.get();
+        is_idle.then(|| self.waiting_since.get() + self.worker.shared.config.limits.idle)
     }
 
-    /// When waiting for the client ends, unless it waits for us.
-    pub fn read_deadline(&self) -> Option<Instant> {
-        let patience = if self.in_head.get() { HEAD_TIME } else { IDLE_TIME };
-        let waits = self.in_flight.get() == 0 && !self.is_expired.get();
-        waits.then(|| self.waiting_since.get() + patience)
+    /// It was idle long enough: its task closes it.
+    pub fn expire(&self) {
+        self.is_expired.set(true);
     }
 
-    /// The deadline passed. Returns whether the connection is merely idle, so that its task can close it in order.
-    pub fn expire(&self) -> bool {
-        let idle = !self.in_head.get();
-        self.is_expired.set(idle);
-        idle
+    /// Whether the connection ends after the running requests.
+    fn is_ending(&self) -> bool {
+        self.is_expired.get() || self.is_last.get()
     }
 }
 
@@ -151,7 +163,8 @@ pub struct InFlight(Rc<Client>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         let client = &self.0;
-        client.in_flight.set(client.in_flight.get() - 1);
+        client.answered.set(client.answered.get() + 1);
+        client.worker.end();
         client.waiting_since.set(Instant::now());
     }
 }
@@ -175,7 +188,7 @@ impl Drop for OpenGauge {
 
 /// Serves one connection to its end. Errors of the peer are no errors of ours: the connection just ends.
 pub async fn serve(worker: Rc<Worker>, accepted: Accepted) {
-    let _load = accepted.load;
+    let (_load, _place) = (accepted.load, accepted.place);
     let metrics = &worker.shared.metrics;
     let _open = OpenGauge::new(&metrics.connections_open);
     if accepted.listener.tls.is_some() { &metrics.connections_tls } else { &metrics.connections_plain }.inc();
@@ -203,8 +216,9 @@ async fn serve_tls(tcp: TcpStream, config: Arc<ServerConfig>, worker: Rc<Worker>
 
 /// Without TLS, HTTP/2 announces itself by its preface (RFC 9113 §3.3).
 async fn serve_plain(mut tcp: TcpStream, client: Rc<Client>) {
+    let head_time = client.worker.shared.config.limits.head;
     let detected = until_drained(&client.worker, detect(&mut tcp));
-    let Ok(Some(Ok((first, is_http2)))) = tokio::time::timeout(HEAD_TIME, detected).await else { return };
+    let Ok(Some(Ok((first, is_http2)))) = tokio::time::timeout(head_time, detected).await else { return };
     serve_http(Stream::Plain(tcp), first, client, is_http2).await;
 }
 
@@ -241,26 +255,32 @@ async fn serve_http(stream: Stream, first: Bytes, client: Rc<Client>, is_http2: 
     let worker = client.worker.clone();
     let _place = worker.register().await;
     client.is_http2.set(is_http2);
-    let io = TokioIo::new(ClientIo::new(stream, first, client.clone()));
     if is_http2 {
-        Box::pin(serve_http2(io, client)).await;
+        Box::pin(serve_http2(TokioIo::new(ClientIo::http2(stream, first, client.clone())), client)).await;
     } else {
-        serve_http1(io, client).await;
+        serve_http1(TokioIo::new(ClientIo::http1(stream, &first, client.clone())), client).await;
     }
 }
 
 async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
     let for_requests = client.clone();
     let service = service_fn(move |request| Box::pin(proxy::handle(for_requests.clone(), request)));
-    // hyper's own bound of 100 header fields stays: any other makes it allocate for each head.
-    let mut connection =
-        http1::Builder::new().header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES).serve_connection(io, service);
+    let limits = &client.worker.shared.config.limits;
+    let mut builder = http1::Builder::new();
+    builder.header_read_timeout(None).max_buf_size((2 * limits.head_bytes).max(MIN_BUFFER_BYTES));
+    if limits.head_fields > HYPER_FIELDS {
+        builder.max_headers(limits.head_fields);
+    }
+    let mut connection = builder.serve_connection(io, service);
     let result = poll_connection(&client, &mut connection, |c| c.graceful_shutdown()).await;
     let upgrade = client.upgrade.borrow_mut().take();
     let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner().into_stream();
+    let (mut stream, held) = parts.io.into_inner().into_stream();
     match upgrade {
-        Some(upgrade) if result.is_ok() => upgrade::run(stream, parts.read_buf, *upgrade, &client.worker).await,
+        Some(upgrade) if result.is_ok() => {
+            let first = if held.is_empty() { parts.read_buf } else { [&parts.read_buf[..], &held].concat().into() };
+            upgrade::run(stream, first, *upgrade, &client.worker).await;
+        }
         _ if client.has_unread_body.get() => linger(&mut stream).await,
         _ => {}
     }
@@ -269,11 +289,12 @@ async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
 async fn serve_http2(io: TokioIo<ClientIo>, client: Rc<Client>) {
     let for_requests = client.clone();
     let service = service_fn(move |request| proxy::handle(for_requests.clone(), request));
+    let limits = &client.worker.shared.config.limits;
     let mut connection = http2::Builder::new(LocalExecutor)
         .timer(TokioTimer::new())
-        .keep_alive_interval(IDLE_TIME)
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEAD_BYTES as u32)
+        .keep_alive_interval(limits.idle)
+        .max_concurrent_streams(limits.http2_streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_send_buf_size(STREAM_WINDOW_BYTES as usize)
@@ -290,12 +311,12 @@ where
     let mut is_ending = false;
     poll_fn(|cx: &mut Context<'_>| {
         loop {
-            if !is_ending && (client.worker.is_draining() || client.is_expired.get() || client.must_go_away()) {
+            if !is_ending && (client.worker.is_draining() || client.must_go_away() || client.is_ending()) {
                 is_ending = true;
                 shut_down(Pin::new(connection));
             }
             let result = Pin::new(&mut *connection).poll(cx);
-            if result.is_ready() || is_ending || !client.is_expired.get() {
+            if result.is_ready() || is_ending || !client.is_ending() {
                 return result;
             }
         }

@@ -11,8 +11,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use engine::violation::Refusal;
 use engine::{Mode, Outcome, Timeouts, Timestamp, Transaction};
 
+use crate::guarded::NotPassed;
 use crate::problem::Cause;
 use crate::shared::Shared;
 
@@ -127,6 +129,20 @@ impl Exchange {
         }
     }
 
+    /// Bytes of the request's body arrived.
+    ///
+    /// # Errors
+    /// The answer, when they are more than a body may have.
+    pub fn count_request(&self, bytes: usize) -> Result<(), Cause> {
+        let bytes = self.request_bytes.get() + bytes as u64;
+        self.request_bytes.set(bytes);
+        if self.shared.config.limits.allows_body(bytes) {
+            return Ok(());
+        }
+        let _ = self.judge(|transaction| transaction.refuse_body(Refusal::BodyTooLarge));
+        Err(Cause::Refused)
+    }
+
     /// Takes the zone's times, once the zone is known.
     pub fn set_timeouts(&self, timeouts: &Timeouts) {
         self.read_timeout.set(timeouts.read);
@@ -182,9 +198,23 @@ impl Exchange {
         if let Some(cause) = self.stopped.get() {
             return cause;
         }
+        if let Some(refusal) = NotPassed::inside(error) {
+            return Cause::of_response(refusal);
+        }
         let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
         let is_endless = io.is_some_and(|io| io.kind() == io::ErrorKind::InvalidData);
         if error.is_parse() || is_endless { Cause::Garbage } else { Cause::ClosedEarly }
+    }
+
+    /// Why a client's body failed: it was refused, came too slowly, or broke off.
+    pub fn body_cause(&self, error: &hyper::Error) -> Cause {
+        if let Some(refusal) = NotPassed::inside(error) {
+            let _ = self.judge(|transaction| transaction.refuse_body(refusal));
+            return Cause::Refused;
+        }
+        let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        let is_slow = io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut);
+        if is_slow { Cause::ClientSlow } else { Cause::ClientBroken }
     }
 
     /// Notes the response head.

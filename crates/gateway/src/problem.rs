@@ -1,12 +1,13 @@
 //! Every answer that is ours and not the upstream's: ONE table from cause to status, code and title, and the
 //! `application/problem+json` document (RFC 9457) made from a row of it.
 //!
-//! Takes a [`Cause`] and what is known about the request; gives a response. Knows no engine type.
+//! Takes a [`Cause`] and what is known about the request; gives a response. Knows of the engine only the reasons of refusals.
 
 use bytes::Bytes;
+use engine::violation::Refusal;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_LENGTH,
-    CONTENT_TYPE, VARY,
+    CONTENT_TYPE, RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
@@ -38,8 +39,12 @@ pub enum Cause {
     ClosedEarly,
     /// What the upstream sent is not HTTP.
     Garbage,
+    /// Where the upstream's response ends can be read in two ways.
+    AmbiguousResponse,
     /// The upstream did not answer in the zone's time.
     ReadTimeout,
+    /// More requests at the same time than the settings allow.
+    Overloaded,
     /// The engine failed, and its fail mode is closed.
     EngineFailed,
 }
@@ -78,12 +83,40 @@ impl Cause {
             Cause::Garbage => {
                 (StatusCode::BAD_GATEWAY, "upstream.invalid_response", "The API answered with something that is not HTTP.")
             }
+            Cause::AmbiguousResponse => {
+                (StatusCode::BAD_GATEWAY, "upstream.ambiguous_response", "The API's answer can be read in two ways.")
+            }
             Cause::ReadTimeout => (StatusCode::GATEWAY_TIMEOUT, "upstream.read_timeout", "The API did not answer in time."),
+            Cause::Overloaded => {
+                (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "Too many requests are being answered; try again soon.")
+            }
             Cause::EngineFailed => (StatusCode::INTERNAL_SERVER_ERROR, "engine_failed", "The request could not be judged."),
         };
         Row { status, code, title }
     }
 }
+
+impl Cause {
+    /// What is wrong with a response whose bytes did not pass: its framing, or that it is no HTTP at all.
+    pub fn of_response(refusal: Refusal) -> Cause {
+        match refusal {
+            Refusal::ContentLengthInvalid
+            | Refusal::ContentLengthSeveral
+            | Refusal::FramingBoth
+            | Refusal::TransferEncodingUnsupported
+            | Refusal::TransferEncodingSeveral
+            | Refusal::TransferEncodingVersion
+            | Refusal::ChunkSize
+            | Refusal::ChunkExtension
+            | Refusal::ChunkEnd
+            | Refusal::TrailerForbidden => Cause::AmbiguousResponse,
+            _ => Cause::Garbage,
+        }
+    }
+}
+
+/// When a client may try again that met too many others.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// One violation as a client may see it.
 #[derive(Debug, Serialize)]
@@ -143,6 +176,9 @@ impl Problem<'_> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CONTENT_LENGTH, length);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.cause == Cause::Overloaded {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
         add_cors(headers, self.origin);
         response
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use bytes::Bytes;
+use engine::violation::Refusal;
 use engine::{
     BodyLength, BodyNeed, Bundle, HttpVersion, RequestHead, RequestIdText, ResponseHead, Scheme, Surroundings, Transaction,
     UpstreamProtocol,
@@ -56,6 +57,9 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
         exchange,
         client,
     };
+    if let Some(cause) = passage.refuse_unjudged(&head, &incoming) {
+        return Ok(passage.turn_away(cause, incoming).await);
+    }
     let step = match passage.judge_head(&head, &incoming) {
         step if has_bundle => step,
         _ => {
@@ -97,7 +101,11 @@ impl Asked {
         let shown = transaction.filter(|_| block.is_some_and(|b| b.show_violations));
         let problem = Problem {
             cause,
-            status: block.filter(|_| cause == Cause::Blocked).and_then(|b| StatusCode::from_u16(b.status).ok()),
+            status: match cause {
+                Cause::Blocked => block.and_then(|b| StatusCode::from_u16(b.status).ok()),
+                Cause::Refused => transaction.and_then(refusal_status),
+                _ => None,
+            },
             request_id: self.request_id.to_str().unwrap_or_default(),
             detail: None,
             violations: shown.map(shown_violations).unwrap_or_default(),
@@ -108,6 +116,13 @@ impl Asked {
         let is_head = self.is_head;
         response.map(|bytes| if is_head { ResponseBody::Empty } else { ResponseBody::Full(Some(bytes)) })
     }
+}
+
+/// The status that goes with what was refused.
+fn refusal_status(transaction: &Transaction) -> Option<StatusCode> {
+    let code = transaction.verdict().refusal()?;
+    let refusal = Refusal::ALL.iter().find(|refusal| refusal.code() == code)?;
+    StatusCode::from_u16(refusal.status()).ok()
 }
 
 fn shown_violations(transaction: &Transaction) -> Vec<ShownViolation<'_>> {
@@ -127,10 +142,33 @@ struct Passage {
 }
 
 impl Passage {
+    /// What is answered whatever the engine thinks of it: the guard's refusals, limits of the process, too many others.
+    fn refuse_unjudged(&self, head: &request::Parts, body: &Incoming) -> Option<Cause> {
+        let limits = &self.client.worker.shared.config.limits;
+        let refusal = match self.client.refusal() {
+            Some(refusal) => refusal,
+            None if self.client.worker.is_overloaded() => return Some(Cause::Overloaded),
+            None if !limits.allows_body(body.size_hint().lower()) => Refusal::BodyTooLarge,
+            None if target(&head.uri).len() > limits.target_bytes => Refusal::TargetTooLong,
+            None => return None,
+        };
+        let _ =
+            self.exchange.judge(|transaction| transaction.refuse_head(refusal, &self.request_head(head, body), &self.around()));
+        Some(Cause::Refused)
+    }
+
     fn judge_head(&self, head: &request::Parts, body: &Incoming) -> Next {
+        let step = self.exchange.judge(|transaction| transaction.request_head(&self.request_head(head, body), &self.around()));
+        judge::next(step, &self.exchange)
+    }
+
+    fn around(&self) -> Surroundings<'_> {
         let worker = &self.client.worker;
-        let around = Surroundings { sampler: Some(&worker.shared.sampler), dice: worker.random(), hosts: &worker.shared.hosts };
-        let head = RequestHead {
+        Surroundings { sampler: Some(&worker.shared.sampler), dice: worker.random(), hosts: &worker.shared.hosts }
+    }
+
+    fn request_head<'a>(&self, head: &'a request::Parts, body: &Incoming) -> RequestHead<'a> {
+        RequestHead {
             method: head.method.as_str(),
             scheme: if self.origin.https { Scheme::Https } else { Scheme::Http },
             version: version(head.version),
@@ -139,13 +177,15 @@ impl Passage {
             headers: &head.headers,
             client: self.origin.client,
             body: body_length(body),
-        };
-        judge::next(self.exchange.judge(|transaction| transaction.request_head(&head, &around)), &self.exchange)
+        }
     }
 
     /// Answers before the body was looked at. A short one is read and thrown away, so that the connection can be kept.
     async fn turn_away(self, cause: Cause, mut body: Incoming) -> Response<ResponseBody> {
-        if self.client.is_stuck() && !self.asked.holds_body_back && discard(&mut body).await {
+        if self.client.refusal().is_some() {
+            // What follows the refused head is not read as a request.
+            self.client.set_unread_body(true);
+        } else if self.client.is_stuck() && !self.asked.holds_body_back && discard(&mut body).await {
             self.client.set_unread_body(false);
         }
         self.refuse(cause)

@@ -80,7 +80,10 @@ impl Gateway {
             .map_err(system)?;
         let serving = std::thread::Builder::new()
             .name("accept".into())
-            .spawn(move || accept(&runtime, listeners, workers, stopping))
+            .spawn({
+                let shared = shared.clone();
+                move || accept(&runtime, listeners, workers, &shared, stopping)
+            })
             .map_err(system)?;
         shared.enter(Phase::Serving);
         Ok(Gateway { shared, services, stop, serving, _lock: lock })
@@ -149,11 +152,17 @@ fn listening(listeners: &[Open], status: &std::net::TcpListener) -> io::Result<L
 }
 
 /// Accepts until told to stop, then waits for the serving threads.
-fn accept(runtime: &Runtime, listeners: Vec<Open>, workers: Vec<Handle>, mut stopping: watch::Receiver<Stop>) {
+fn accept(
+    runtime: &Runtime,
+    listeners: Vec<Open>,
+    workers: Vec<Handle>,
+    shared: &Arc<Shared>,
+    mut stopping: watch::Receiver<Stop>,
+) {
     let workers = Rc::new(workers);
     let tasks = LocalSet::new();
-    for (listener, shared) in listeners {
-        tasks.spawn_local(acceptor::accept(listener, shared, workers.clone()));
+    for (listener, at) in listeners {
+        tasks.spawn_local(acceptor::accept(listener, at, workers.clone(), shared.clone()));
     }
     tasks.block_on(runtime, async {
         let _ = stopping.changed().await;

@@ -21,6 +21,7 @@ use crate::hosts::{KnownHosts, Remembered};
 use crate::keys;
 use crate::metrics::Metrics;
 use crate::mode::AtomicMode;
+use crate::places::Places;
 use crate::records::RecordQueue;
 use crate::upstream::health::UpstreamHealth;
 
@@ -40,6 +41,8 @@ pub struct Shared {
     pub sampler: Sampler,
     /// Hosts that answered successfully; bounded.
     pub hosts: KnownHosts,
+    /// Open connections per client; bounded.
+    pub places: Places,
     /// Health of the upstreams of the bundles in use.
     pub health: Arc<UpstreamHealth>,
     /// The queue to the records writer; bounded.
@@ -131,6 +134,7 @@ impl Shared {
             keys,
             sampler: Sampler::default(),
             hosts: KnownHosts::default(),
+            places: Places::default(),
             health: Arc::default(),
             records: RecordQueue::new(config.records.queue, &metrics),
             metrics,

@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 
 use crate::acceptor::{Accepted, Listener};
 use crate::connection;
+use crate::places::ClientPlace;
 use crate::shared::Shared;
 use crate::upstream::Upstreams;
 
@@ -48,6 +49,7 @@ pub struct Worker {
     connections: RefCell<Slab<Waker>>,
     is_leaving: Cell<bool>,
     is_draining: Cell<bool>,
+    in_flight: Cell<usize>,
     random: Cell<u64>,
 }
 
@@ -61,6 +63,7 @@ impl Worker {
             connections: RefCell::default(),
             is_leaving: Cell::new(false),
             is_draining: Cell::new(false),
+            in_flight: Cell::new(0),
             random: Cell::new(seed),
         }
     }
@@ -73,6 +76,22 @@ impl Worker {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
+    }
+
+    /// A request begins on this thread.
+    pub fn begin(&self) {
+        self.in_flight.set(self.in_flight.get() + 1);
+    }
+
+    /// A request was answered to its end.
+    pub fn end(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    /// Whether this thread answers more requests than its share of the bound.
+    pub fn is_overloaded(&self) -> bool {
+        let config = &self.shared.config;
+        self.in_flight.get() > config.limits.requests_in_flight.div_ceil(config.threads)
     }
 
     /// Whether connections are to end after their running requests.
@@ -154,10 +173,10 @@ impl Handle {
     }
 
     /// Hands it a connection.
-    pub fn give(&self, stream: std::net::TcpStream, peer: SocketAddr, listener: Arc<Listener>) {
+    pub fn give(&self, stream: std::net::TcpStream, peer: SocketAddr, listener: Arc<Listener>, place: Option<ClientPlace>) {
         self.load.fetch_add(1, Relaxed);
         let load = Load(self.load.clone());
-        let _ = self.sockets.send(Accepted { stream, peer, listener, load });
+        let _ = self.sockets.send(Accepted { stream, peer, listener, load, place });
     }
 
     /// No more connections come; gives the thread to wait for.

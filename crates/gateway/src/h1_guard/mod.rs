@@ -9,6 +9,7 @@
 mod chunk;
 mod head;
 mod line;
+pub(crate) mod stand_in;
 #[cfg(test)]
 mod tests;
 

@@ -9,11 +9,11 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -21,21 +21,24 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::body::RequestBody;
+use crate::guarded::{Guarded, Input, NotPassed};
+use crate::h1_guard::{HeadLimits, Scanner};
 use crate::stream::Stream;
 use crate::timer::LazyTimer;
 
 /// Read and write buffers of one connection grow to this and no further.
 const MAX_BUFFER_BYTES: usize = 256 << 10;
 /// Bytes that an upstream may send before its response's head is complete, interim responses (1xx) included.
-const MAX_HEAD_BYTES: usize = 1 << 20;
+const MAX_HEADS_BYTES: usize = 1 << 20;
+/// What one head of a response may take: half of hyper's buffer, and hyper's own bound of fields.
+const HEAD_LIMITS: HeadLimits = HeadLimits { start_line_bytes: 8 << 10, head_bytes: MAX_BUFFER_BYTES / 2, fields: 100 };
 
 /// A connection, idle or with one transaction on it.
 pub struct H1Connection {
     sender: http1::SendRequest<RequestBody>,
     driver: http1::Connection<TokioIo<UpstreamIo>, RequestBody>,
     finished: bool,
-    /// Whether the response's head is still to come; seen by the stream.
-    awaits_head: Rc<Cell<bool>>,
+    asked: Rc<Asked>,
     /// The transaction's deadline, kept with the connection so that it is registered once.
     pub timer: LazyTimer,
     /// When it was last given back.
@@ -57,14 +60,14 @@ pub enum SendError {
 impl H1Connection {
     /// Speaks HTTP/1.1 on a connected stream.
     pub async fn open(stream: Stream) -> Result<Box<H1Connection>, hyper::Error> {
-        let awaits_head = Rc::new(Cell::new(false));
-        let io = TokioIo::new(UpstreamIo::new(stream, awaits_head.clone()));
+        let asked = Rc::new(Asked::default());
+        let io = TokioIo::new(UpstreamIo::new(stream, asked.clone()));
         let (sender, driver) = http1::Builder::new().max_buf_size(MAX_BUFFER_BYTES).handshake(io).await?;
         Ok(Box::new(H1Connection {
             sender,
             driver,
             finished: false,
-            awaits_head,
+            asked,
             timer: LazyTimer::default(),
             idle_since: Instant::now(),
             is_reused: false,
@@ -83,7 +86,8 @@ impl H1Connection {
         request: Request<RequestBody>,
         deadline: impl Fn() -> Instant,
     ) -> Result<Response<Incoming>, SendError> {
-        self.awaits_head.set(true);
+        self.asked.awaits_head.set(true);
+        self.asked.is_new.set(Some(request.method() == Method::HEAD));
         let mut response = pin!(self.sender.try_send_request(request));
         let answer = poll_fn(|cx| {
             let _ = self.poll_driver(cx);
@@ -93,7 +97,7 @@ impl H1Connection {
             self.timer.poll_until(cx, deadline()).map(|()| None)
         })
         .await;
-        self.awaits_head.set(false);
+        self.asked.awaits_head.set(false);
         match answer {
             None => Err(SendError::Timeout),
             Some(Ok(response)) => Ok(response),
@@ -128,7 +132,9 @@ impl H1Connection {
 
     /// Whether the connection lost its peer without a byte of the response to the last request.
     pub fn lost_before_response(self: Box<Self>) -> bool {
-        self.finished && self.driver.into_parts().io.into_inner().received_since_write == 0
+        let finished = self.finished;
+        let io = self.driver.into_parts().io.into_inner();
+        finished && io.received_since_write == 0 && io.guarded.held().is_empty()
     }
 
     /// The raw stream and what was read beyond the head of a 101 response.
@@ -146,20 +152,31 @@ impl H1Connection {
     }
 }
 
-/// The stream to an upstream; remembers how much came back since the last write, and ends what sends no head but goes on.
+/// What the stream must know of the transaction on it.
+#[derive(Default)]
+struct Asked {
+    /// Whether the response's head is still to come.
+    awaits_head: Cell<bool>,
+    /// A request goes out that the scanner was not told of, and whether its method is HEAD.
+    is_new: Cell<Option<bool>>,
+}
+
+/// The stream to an upstream, read through `h1_guard`; remembers how much came back since the last write, and ends what sends no head but goes on.
 ///
 /// An upstream may answer and close while the request is still being sent (RFC 9112 section 9.5). Its answer then waits to be
 /// read although nothing can be written any more, so a lost peer is an error of reading only: what is written to it is dropped.
 struct UpstreamIo {
     stream: Stream,
+    guarded: Guarded,
     received_since_write: usize,
-    awaits_head: Rc<Cell<bool>>,
+    asked: Rc<Asked>,
     is_write_lost: bool,
 }
 
 impl UpstreamIo {
-    fn new(stream: Stream, awaits_head: Rc<Cell<bool>>) -> UpstreamIo {
-        UpstreamIo { stream, received_since_write: 0, awaits_head, is_write_lost: false }
+    fn new(stream: Stream, asked: Rc<Asked>) -> UpstreamIo {
+        let guarded = Guarded::new(Scanner::of_responses(HEAD_LIMITS), &[]);
+        UpstreamIo { stream, guarded, received_since_write: 0, asked, is_write_lost: false }
     }
 
     /// What a write of `length` bytes gives, given what the stream said.
@@ -180,13 +197,20 @@ fn is_peer_gone(error: &io::Error) -> bool {
 
 impl AsyncRead for UpstreamIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.awaits_head.get() && self.received_since_write > MAX_HEAD_BYTES {
+        let this = &mut *self;
+        if this.asked.awaits_head.get() && this.received_since_write > MAX_HEADS_BYTES {
             return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
         }
+        if let Some(to_head) = this.asked.is_new.take() {
+            this.guarded.scanner().expect_response(to_head);
+        }
         let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.received_since_write += buf.filled().len() - before;
-        result
+        let input = ready!(this.guarded.poll_read(&mut this.stream, cx, buf))?;
+        this.received_since_write += buf.filled().len() - before;
+        match input {
+            Input::Passed => Poll::Ready(Ok(())),
+            Input::Refused(refusal) => Poll::Ready(Err(NotPassed::error(refusal))),
+        }
     }
 }
 

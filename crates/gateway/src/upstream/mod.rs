@@ -158,7 +158,7 @@ impl Group {
     }
 
     fn failed(&self, endpoint: &Endpoint, cause: Cause) -> Cause {
-        if !matches!(cause, Cause::ClientSlow | Cause::ClientBroken | Cause::Blocked) {
+        if !matches!(cause, Cause::ClientSlow | Cause::ClientBroken | Cause::Blocked | Cause::Refused) {
             let ejected = endpoint.health.failed(self.shared.health.now_millis());
             if ejected && self.endpoints.len() > 1 {
                 self.shared.metrics.upstream_ejections.increment([endpoint.url.clone().into()]);
