@@ -132,7 +132,16 @@ impl Client {
         self.has_unread_body.get() && !self.is_http2.get()
     }
 
-            if !is_ending && (client.worker.is_draining() || client.must_go_away() || client.is_ending()) {
+    /// Whether the connection takes no other request after this one: it is stuck, had as many as it may have, or a successor of
+    /// this process serves.
+    pub fn must_close(&self) -> bool {
+        let is_last = self.is_last.get() || self.worker.is_leaving();
+        self.is_stuck() || (is_last && !self.is_http2.get())
+    }
+
+    /// Whether a GOAWAY tells the client to open its next stream elsewhere; HTTP/1.x says `Connection: close` in an answer.
+    fn must_go_away(&self) -> bool {
+        self.is_http2.get() && self.worker.is_leaving()
     }
 
     /// Leaves the connection to `upgrade` once the 101 is written.
