@@ -34,7 +34,7 @@ def success(given: Answer) -> Response:
 def refusal(error: HoplonError) -> Response:
     """What a caller gets for an error of ours with a code."""
     form = error_form(error.code)
-    headers: dict[str, str] = {}
+    headers = {"hoplon-error": error.code}
     if error.code == "request.method":
         headers["allow"] = error.message.removeprefix("this path takes ")
     if error.retry_seconds is not None:

@@ -148,6 +148,17 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{OWN}/bundles", OPERATE, "bundles", "hoplon_v1.status:list_bundles"),
     Route("POST", f"{OWN}/records/query", OPERATE, "records", "hoplon_v1.records:query"),
     Route("GET", f"{OWN}/records/{{record_id}}", OPERATE, "records", "hoplon_v1.records:show"),
+    # zones, mode and policy documents, as the command line sees them
+    Route("GET", f"{OWN}/zones", ZONE_READ, "zones", "hoplon_v1.zones:list_zones"),
+    Route("GET", f"{OWN}/mode", OPERATE, "mode", "hoplon_v1.mode:get_mode"),
+    Route("PUT", f"{OWN}/mode", OPERATE, "mode", "hoplon_v1.mode:set_mode"),
+    Route("POST", f"{OWN}/policies", GATEWAY_WRITE, "policy", "hoplon_v1.policy:create"),
+    Route("POST", f"{OWN}/policies/diff", GATEWAY_READ, "policy", "hoplon_v1.policy:diff_new"),
+    Route("GET", _own_zone("/policy"), GATEWAY_READ, "policy", "hoplon_v1.policy:export"),
+    Route("PUT", _own_zone("/policy"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:apply"),
+    Route("POST", _own_zone("/policy/diff"), GATEWAY_READ, "policy", "hoplon_v1.policy:diff"),
+    Route("POST", _own_zone("/policy/rollback"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:rollback"),
+    Route("GET", _own_zone("/policy/versions"), GATEWAY_READ, "policy", "hoplon_v1.policy:versions"),
     # bundle delivery
     Route("GET", f"{OWN}/bundles/current", GATEWAY, "bundles", "hoplon_v1.bundles:current"),
     Route("GET", f"{OWN}/bundles/parts/{{sha256}}", GATEWAY, "bundles", "hoplon_v1.bundles:part"),

@@ -19,6 +19,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("worker", "hoplon.cli.worker:worker", "Run the worker alone: it seals and keeps traffic records."),
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
+    Command("gateways", "hoplon.cli.gateways:gateways", "List the gateways that follow this control plane."),
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
     Command(
         "operations",

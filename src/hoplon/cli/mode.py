@@ -1,13 +1,13 @@
 """`hoplon mode`: the one switch over everything. Needs neither database nor worker nor gateway."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from hoplon.cli.control import Where, control_options, open_control
 from hoplon.cli.errors import EXIT_PROBLEM
-from hoplon.cli.options import json_option, state_option
+from hoplon.cli.options import json_option
 from hoplon.model.mode import Mode
 
 if TYPE_CHECKING:
@@ -16,23 +16,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("new", metavar="[off|log|enforce]", required=False, type=click.Choice([mode.value for mode in Mode]))
-@state_option
+@control_options
 @json_option
 @click.pass_context
-def mode(context: click.Context, new: str | None, state_dir: Path, as_json: bool) -> None:
+def mode(context: click.Context, new: str | None, where: Where, as_json: bool) -> None:
     """Show the mode, or set it.
 
     off: forward and count only. log: every block becomes a log. enforce: rules act as the policy says. Protocol
     refusals act in every mode. Exit code 1 when a running gateway has not taken the new mode.
     """
-    from hoplon.service.mode import current_mode, set_mode
-    from hoplon.storage.state import open_state
-
-    state = open_state(state_dir)
-    if new is None:
-        _show(current_mode(state), as_json)
-        return
-    acknowledgement = set_mode(state, Mode(new))
+    with open_control(where) as control:
+        if new is None:
+            _show(control.mode.get(), as_json)
+            return
+        acknowledgement = control.mode.set(Mode(new))
     _show_set(Mode(new), acknowledgement, as_json)
     context.exit(EXIT_PROBLEM if acknowledgement.outcome == "silent" else 0)
 

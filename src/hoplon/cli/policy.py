@@ -6,8 +6,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from hoplon.cli.control import Where, control_options, open_control
 from hoplon.cli.errors import EXIT_PROBLEM, report
-from hoplon.cli.options import Function, json_option, state_option
+from hoplon.cli.options import Function, json_option
 
 if TYPE_CHECKING:
     from hoplon.model.versions import PolicyVersion
@@ -27,16 +28,15 @@ def policy() -> None:
 
 @policy.command("export")
 @zone_option
-@click.option("--version", type=int, metavar="N", help="As it was in this version. [default: the newest]")
+@click.option(
+    "--version", type=click.IntRange(min=1), metavar="N", help="As it was in this version. [default: the newest]"
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write here, not to stdout.")
-@state_option
-def export(zone: str | None, version: int | None, output: Path | None, state_dir: Path) -> None:
+@control_options
+def export(zone: str | None, version: int | None, output: Path | None, where: Where) -> None:
     """Print the policy of a zone. Applying the output of the newest version changes nothing."""
-    from hoplon.service.policy import export_policy
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        text = export_policy(workspace, zone, version)
+    with open_control(where) as control:
+        text = control.policy.export(zone, version)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -48,7 +48,7 @@ def export(zone: str | None, version: int | None, output: Path | None, state_dir
 @zone_option
 @click.option("--create", is_flag=True, help="Create the zone, and the state directory, where they do not exist.")
 @click.option("--wait", "wait_seconds", default=5.0, show_default=True, help="Seconds to wait for the gateway.")
-@state_option
+@control_options
 @json_option
 @click.pass_context
 def apply(
@@ -57,7 +57,7 @@ def apply(
     zone: str | None,
     create: bool,
     wait_seconds: float,
-    state_dir: Path,
+    where: Where,
     as_json: bool,
 ) -> None:
     """Make FILE (`-` is stdin) the policy of its zone, and wait until the gateway acts on it.
@@ -65,14 +65,9 @@ def apply(
     A policy with an error changes nothing; every error is listed. Exit code 1 when the running gateway has not taken
     the policy.
     """
-    from hoplon.service.gateway import await_bundle
-    from hoplon.service.policy import apply_policy
-    from hoplon.service.workspace import open_workspace
-
     text = _read(file)
-    with open_workspace(state_dir, create=create) as workspace:
-        applied = apply_policy(workspace, text, file.name, zone, create)
-        acknowledgement = await_bundle(workspace.state, applied.bundle, wait_seconds)
+    with open_control(where) as control:
+        applied, acknowledgement = control.policy.apply(text, file.name, zone, create, wait_seconds)
     _say_applied(context, applied, acknowledgement, as_json)
 
 
@@ -80,16 +75,13 @@ def apply(
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @zone_option
 @click.option("--words", is_flag=True, help="Only the sentences, no unified diff.")
-@state_option
+@control_options
 @json_option
 @click.pass_context
-def diff(context: click.Context, file: IO[str], zone: str | None, words: bool, state_dir: Path, as_json: bool) -> None:
+def diff(context: click.Context, file: IO[str], zone: str | None, words: bool, where: Where, as_json: bool) -> None:
     """Show what applying FILE would change. Exit code 0: nothing; 1: something."""
-    from hoplon.service.policy import diff_policy
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        difference = diff_policy(workspace, _read(file), file.name, zone)
+    with open_control(where) as control:
+        difference = control.policy.diff(_read(file), file.name, zone)
     if as_json:
         unified = difference.unified
         document = {"zone": difference.zone_name, "changes": difference.changes, "unified": unified}
@@ -107,7 +99,7 @@ def diff(context: click.Context, file: IO[str], zone: str | None, words: bool, s
 @zone_option
 @click.option("--to", "to_version", type=int, metavar="N", help="The version to go back to. [default: the one before]")
 @click.option("--wait", "wait_seconds", default=5.0, show_default=True, help="Seconds to wait for the gateway.")
-@state_option
+@control_options
 @json_option
 @click.pass_context
 def rollback(
@@ -115,36 +107,29 @@ def rollback(
     zone: str | None,
     to_version: int | None,
     wait_seconds: float,
-    state_dir: Path,
+    where: Where,
     as_json: bool,
 ) -> None:
     """Make an old version of a zone's policy the newest again, and wait until the gateway acts on it.
 
     The history goes on: going back makes a new version, which can be taken back in turn.
     """
-    from hoplon.service.gateway import await_bundle
-    from hoplon.service.policy import rollback_policy
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        applied = rollback_policy(workspace, zone, to_version)
-        acknowledgement = await_bundle(workspace.state, applied.bundle, wait_seconds)
+    with open_control(where) as control:
+        applied, acknowledgement = control.policy.rollback(zone, to_version, wait_seconds)
     _say_applied(context, applied, acknowledgement, as_json)
 
 
 @policy.command("history")
 @zone_option
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=1), help="So many versions.")
-@state_option
+@control_options
 @json_option
-def history(zone: str | None, limit: int, state_dir: Path, as_json: bool) -> None:
+def history(zone: str | None, limit: int, where: Where, as_json: bool) -> None:
     """List the versions of a zone's policy: who, when, what changed, which bundle."""
     from hoplon.cli.tables import print_table
-    from hoplon.service.policy import policy_history
-    from hoplon.service.workspace import open_workspace
 
-    with open_workspace(state_dir) as workspace:
-        versions = policy_history(workspace, zone, limit)
+    with open_control(where) as control:
+        versions = control.policy.history(zone, limit)
     if as_json:
         click.echo(json.dumps([_version_json(version) for version in versions], indent=2, ensure_ascii=False))
         return
@@ -191,6 +176,7 @@ def _show_changes(changes: tuple[str, ...], nothing: str) -> None:
 
 
 def _say_applied(context: click.Context, applied: "Applied", acknowledgement: "Acknowledgement", as_json: bool) -> None:
+    """Say what was applied and whether the gateway acts on it; the exit code says the latter too."""
     if as_json:
         click.echo(json.dumps(_applied_json(applied, acknowledgement), indent=2))
     else:

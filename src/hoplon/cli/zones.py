@@ -1,24 +1,22 @@
 """`hoplon zones`: the zones, their hosts and where their traffic goes."""
 
 import json
-from pathlib import Path
 
 import click
 
-from hoplon.cli.options import json_option, state_option
+from hoplon.cli.control import Where, control_options, open_control
+from hoplon.cli.options import json_option
 
 
 @click.command()
-@state_option
+@control_options
 @json_option
-def zones(state_dir: Path, as_json: bool) -> None:
+def zones(where: Where, as_json: bool) -> None:
     """List the zones and where their traffic goes."""
     from hoplon.cli.tables import print_table
-    from hoplon.service.workspace import open_workspace
-    from hoplon.service.zones import list_zones
 
-    with open_workspace(state_dir) as workspace:
-        rows = list_zones(workspace)
+    with open_control(where) as control:
+        rows = control.zones.list()
     if as_json:
         click.echo(json.dumps([row.as_json() for row in rows], indent=2))
         return

@@ -18,8 +18,8 @@ from hoplon.storage.state import StateDirectory
 
 LOOK_SECONDS = 0.05
 MAX_WAIT_SECONDS = 60.0
-MAX_WAITING = 2000
-"""So many gateways may wait at once; one more is told to come back."""
+MAX_WAITING = 700
+"""So many gateways may wait at once; one more is told to come back. Other callers need connections too."""
 
 
 @dataclass(frozen=True, slots=True)

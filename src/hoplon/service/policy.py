@@ -5,6 +5,7 @@ The document is a view of the rows that every other change writes too, so there 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -36,6 +37,16 @@ from hoplon.storage.bundles import stage_parts
 from hoplon.storage.database import reading
 
 DEFAULT_ZONE = "default"
+
+
+class Named(Protocol):
+    """Anything that is known by its name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +166,7 @@ def diff_policy(
 def policy_history(workspace: Workspace, zone: str | None = None, limit: int = 50) -> list[PolicyVersion]:
     """The last versions of a zone's policy, newest first."""
     with reading(workspace.database) as connection:
-        return policies.versions_of(connection, _find(policies.all_zones(connection), zone), limit)
+        return policies.versions_of(connection, choose_zone(policies.all_zones(connection), zone), limit)
 
 
 def bundle_history(workspace: Workspace, page: int, per_page: int) -> Page[PolicyVersion]:
@@ -168,7 +179,7 @@ def bundle_history(workspace: Workspace, page: int, per_page: int) -> Page[Polic
 def find_zone(workspace: Workspace, name: str | None) -> PolicyVersion:
     """The newest version of the zone called `name`; without a name, of the only one."""
     with reading(workspace.database) as connection:
-        return _newest(connection, _find(policies.all_zones(connection), name))
+        return _newest(connection, choose_zone(policies.all_zones(connection), name))
 
 
 def all_zones(workspace: Workspace) -> list[tuple[PolicyVersion, Policy]]:
@@ -241,7 +252,8 @@ def _target(workspace: Workspace, name: str, create: bool) -> Zone | None:
     return _named(zones, name)
 
 
-def _find(zones: Sequence[Zone], name: str | None) -> Zone:
+def choose_zone(zones: Sequence[Item], name: str | None) -> Item:
+    """The zone called `name`; without a name, the only one. Raises `zone.unknown`, `zone.missing`."""
     if name is not None:
         return _named(zones, name)
     if len(zones) == 1:
@@ -252,7 +264,7 @@ def _find(zones: Sequence[Zone], name: str | None) -> Zone:
     raise HoplonError("zone.missing", "there are several zones", f"say which: --zone NAME (one of {names})")
 
 
-def _named(zones: Sequence[Zone], name: str) -> Zone:
+def _named(zones: Sequence[Item], name: str) -> Item:
     for zone in zones:
         if zone.name == name:
             return zone

@@ -20,7 +20,9 @@ from hoplon.spelling import did_you_mean
 
 _SECRETS = {"HOPLON_INSTALLATION_KEY", "HOPLON_INSTALLATION_KEY_PREVIOUS"}
 """Read where they are used (`hoplon.storage.sealing`), so that no settings object ever holds them."""
-_NO_SETTINGS = {CONFIG_VARIABLE, "HOPLON_TRACEBACK", "HOPLON_SHARED", "HOPLON_EVAL", "HOPLON_FULL"} | _SECRETS
+_CLIENT = {"HOPLON_SERVER", "HOPLON_TOKEN", "HOPLON_TOKEN_FILE", "HOPLON_SERVER_CA"}
+"""Read by the commands that work on a Hoplon elsewhere (`hoplon.cli.control`)."""
+_NO_SETTINGS = {CONFIG_VARIABLE, "HOPLON_TRACEBACK", "HOPLON_SHARED", "HOPLON_EVAL", "HOPLON_FULL"} | _SECRETS | _CLIENT
 """Read elsewhere: `HOPLON_SHARED`, `HOPLON_EVAL` and `HOPLON_FULL` by the tests and the Makefile of a checkout."""
 _SERVICE_LINKS = ("HOPLON_SERVICE_", "HOPLON_PORT")
 """Kubernetes sets these in every pod beside a service named `hoplon`; they are no settings."""

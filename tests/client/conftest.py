@@ -1,0 +1,36 @@
+"""The same Hoplon twice: in a state directory here, and behind a server. What holds for one must hold for the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hoplon.client.local import Local
+from hoplon.client.remote import Remote
+from hoplon.service.policy import create_first_zone
+from hoplon.service.workspace import open_workspace
+from support.api_server import serving
+
+Control = Local | Remote
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """A state directory with the zone `default`."""
+    with open_workspace(tmp_path / "state", create=True) as workspace:
+        create_first_zone(workspace, "http://127.0.0.1:9")
+    return tmp_path / "state"
+
+
+@pytest.fixture(params=["local", "remote"])
+def control(request: pytest.FixtureRequest, state: Path) -> Iterator[Control]:
+    if request.param == "local":
+        with Local(state) as local:
+            yield local
+        return
+    with (
+        open_workspace(state) as workspace,
+        serving(workspace) as client,
+        Remote(f"http://127.0.0.1:{client.port}", "any") as remote,
+    ):
+        yield remote
