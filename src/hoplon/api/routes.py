@@ -21,6 +21,9 @@ LISTS_READ = "Account Filter Lists Read"
 LISTS_WRITE = "Account Filter Lists Edit"
 OPERATE = "Hoplon Operate"
 GATEWAY = "Hoplon Gateway"
+TOKENS_READ = "API Tokens Read"
+TOKENS_WRITE = "API Tokens Write"
+AUDIT_READ = "Audit Logs Read"
 ANY_TOKEN = None
 
 
@@ -61,10 +64,30 @@ def _unavailable(feature: str, read: str, write: str, paths: dict[str, str]) -> 
             yield Route(method, path, read if method == "GET" else write, feature)
 
 
+def _tokens(path: str) -> Iterator[Route]:
+    """The rows of tokens, which stand below `/user` and below the account."""
+    yield Route("GET", f"{path}/tokens", TOKENS_READ, "access", "tokens:list_tokens")
+    yield Route("POST", f"{path}/tokens", TOKENS_WRITE, "access", "tokens:create_token")
+    yield Route("GET", f"{path}/tokens/verify", ANY_TOKEN, "access", "tokens:verify_token")
+    yield Route("GET", f"{path}/tokens/permission_groups", TOKENS_READ, "access", "tokens:list_permission_groups")
+    yield Route("GET", f"{path}/tokens/{{token_id}}", TOKENS_READ, "access", "tokens:get_token")
+    yield Route("PUT", f"{path}/tokens/{{token_id}}", TOKENS_WRITE, "access", "tokens:replace_token")
+    yield Route("DELETE", f"{path}/tokens/{{token_id}}", TOKENS_WRITE, "access", "tokens:delete_token")
+    yield Route("PUT", f"{path}/tokens/{{token_id}}/value", TOKENS_WRITE, "access", "tokens:roll_token")
+
+
 ROUTES: tuple[Route, ...] = (
     # accounts
     Route("GET", f"{CLOUDFLARE}/accounts", SETTINGS_READ, "accounts", "accounts:list_accounts"),
     Route("GET", _account(""), SETTINGS_READ, "accounts", "accounts:get_account"),
+    # tokens, audit log
+    *_tokens(f"{CLOUDFLARE}/user"),
+    *_tokens(_account("")),
+    Route("GET", f"{CLOUDFLARE}/user/audit_logs", AUDIT_READ, "access", "audit_logs:list_audit_logs"),
+    Route("GET", _account("/audit_logs"), AUDIT_READ, "access", "audit_logs:list_audit_logs"),
+    Route("GET", _account("/logs/audit"), AUDIT_READ, "access", "audit:list_audit"),
+    Route("GET", _account("/logs/audit/product_categories"), AUDIT_READ, "access", "audit:list_product_categories"),
+    Route("GET", _account("/logs/audit/{audit_id}/history"), AUDIT_READ, "access", "audit:list_history"),
     # zones
     Route("GET", f"{CLOUDFLARE}/zones", ZONE_READ, "zones", "zones:list_zones"),
     Route("POST", f"{CLOUDFLARE}/zones", ZONE_WRITE, "zones", "zones:create_zone"),

@@ -53,7 +53,8 @@ class AuditFault:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which entries: from `since` on, before `before`, from an address inside `network`.
+    """Which entries: from `since` on, before `before`, from an address inside `network`, about a
+    zone or not.
 
     `including` and `excluding` are pairs of a member of `AuditRecord` and the values that it must, or must not, have.
     """
@@ -63,6 +64,7 @@ class AuditFilter:
     including: Sequence[tuple[str, Sequence[str]]] = ()
     excluding: Sequence[tuple[str, Sequence[str]]] = ()
     network: Network | None = None
+    has_zone: bool | None = None
     direction: Literal["asc", "desc"] = "desc"
 
     def admits_address(self, address: str) -> bool:

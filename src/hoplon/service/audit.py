@@ -15,6 +15,7 @@ from hoplon.storage.audit import (
     count_audit,
 )
 from hoplon.storage.database import reading
+from hoplon.storage.policies import all_zones
 
 _SHOWN_FAULTS = 20
 _EXPORTED_AT_ONCE = 1000
@@ -71,3 +72,9 @@ def verify_audit(workspace: Workspace, known: tuple[int, str] | None = None) -> 
         if known is not None and (audit_hash_of(connection, known[0]) or FIRST_HASH) != known[1]:
             faults.append(AuditFault(known[0], "it is not the entry whose hash was noted"))
     return AuditReport(entries, newest, tuple(faults))
+
+
+def zone_names(workspace: Workspace) -> dict[str, str]:
+    """The names of the zones that there are now, by id; the log outlives them."""
+    with reading(workspace.database) as connection:
+        return {zone.id: zone.name for zone in all_zones(connection)}

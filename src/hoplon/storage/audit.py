@@ -106,6 +106,8 @@ def _conditions(connection: Connection, wanted: AuditFilter) -> list[ColumnEleme
     for name, values in wanted.excluding:
         column = audit_log.c[name]
         found.append(or_(column.is_(None), column.not_in(values)))
+    if wanted.has_zone is not None:
+        found.append(audit_log.c.zone_id.is_not(None) if wanted.has_zone else audit_log.c.zone_id.is_(None))
     if wanted.network is not None:
         found.append(audit_log.c.address.in_(_addresses_within(connection, wanted)))
     return found
