@@ -122,6 +122,22 @@ def test_zones_is_a_table(applied: Hoplon) -> None:
     assert row.startswith("default  any host  http://127.0.0.1:9000")
 
 
+def test_a_zone_is_added_pointed_elsewhere_and_removed(applied: Hoplon) -> None:
+    said = applied("zones", "add", "shop.test")
+    hosts = "shop.test, {hostvar1}.shop.test"
+    assert said.out == f"Zone shop.test (version 1) takes {hosts} and waits for an upstream.\n"
+    said = applied("zones", "upstreams", "shop.test", "http://127.0.0.1:9001")
+    assert said.out == f"Zone shop.test (version 2) takes {hosts} and goes to http://127.0.0.1:9001.\n"
+    assert [zone["name"] for zone in json.loads(applied("zones", "--json").out)] == ["default", "shop.test"]
+    assert applied("zones", "rm", "shop.test").out == "Zone shop.test is removed.\n"
+    said = applied("zones", "rm", "default")
+    assert (said.code, said.err.splitlines()[0]) == (
+        1,
+        "error: default is the last zone with an upstream; gateways cannot serve none",
+    )
+    assert applied("zones", "upstreams", "default").code == 2
+
+
 def test_the_mode_is_shown_and_set_without_a_database(applied: Hoplon) -> None:
     os.truncate("hoplon-state/hoplon.db", 0)
     assert applied("mode").out.startswith("enforce: ")

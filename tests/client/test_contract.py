@@ -42,6 +42,25 @@ def test_zones_are_listed_with_what_they_take_and_where_it_goes(control: Control
     assert control.zones.choose(None) == control.zones.choose("default") == zone
 
 
+def test_zones_are_added_pointed_elsewhere_and_removed(control: Control) -> None:
+    added = control.zones.add("Shop.test", ["http://127.0.0.1:8"])
+    assert (added.name, added.upstreams) == ("shop.test", ("http://127.0.0.1:8",))
+    waiting = control.zones.add("waiting.test")
+    assert (waiting.is_active, waiting.version) == (False, 1)
+    active = control.zones.set_upstreams("waiting.test", ["http://127.0.0.1:7", "http://127.0.0.1:6"])
+    assert (active.is_active, active.version) == (True, 2)
+    control.zones.remove("shop.test")
+    assert [zone.name for zone in control.zones.list()] == ["default", "waiting.test"]
+
+
+def test_zones_that_cannot_be_are_refused_alike(control: Control) -> None:
+    assert raised(lambda: control.zones.add("not a host")).code == "policy.invalid"
+    assert raised(lambda: control.zones.add("shop.test", ["ftp://x"])).code == "policy.invalid"
+    assert raised(lambda: control.zones.remove("default")).code == "zone.last_active"
+    assert raised(lambda: control.zones.remove("none.test")).code == "zone.unknown"
+    assert [zone.name for zone in control.zones.list()] == ["default"]
+
+
 def test_the_mode_is_switched_and_read(control: Control, state: Path) -> None:
     assert control.mode.get() is Mode.ENFORCE
     acknowledgement = control.mode.set(Mode.LOG)

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from hoplon.errors import HoplonError
+from hoplon.service.changes import local_actor
 from hoplon.service.gateway_start import prepare_gateway
+from hoplon.service.workspace import open_workspace
+from hoplon.service.zones import create_zone, edit_zone, list_zones
 from hoplon.settings.fields import Settings, TlsSettings
 from hoplon.settings.load import load_settings
 from hoplon.storage.locks import holding_part
@@ -157,3 +160,29 @@ def test_a_newer_database_stops_up_but_not_a_gateway_alone(state: Path) -> None:
     assert failure(settings(state)).code == "database.newer"
     with prepare_gateway(settings(state), ("gateway",)) as start:
         assert "newer version" in start.notices[0]
+
+
+def test_without_an_upstream_there_is_nothing_to_serve(state: Path) -> None:
+    with open_workspace(state, create=True) as workspace:
+        create_zone(workspace, local_actor(), "waiting.test")
+    error = failure(settings(state, upstream=None))
+    assert (error.code, error.message) == ("zone.missing", "no zone has an upstream yet")
+    assert "hoplon zones upstreams" in str(error.hint)
+
+
+def test_a_bundle_that_cannot_be_made_leaves_the_one_before(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with prepare_gateway(settings(state), PARTS):
+        pass
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device", "bundles")
+
+    monkeypatch.setattr("hoplon.storage.bundles.replace_file", full)
+    with open_workspace(state) as workspace:
+        zone_id = list_zones(workspace)[0].id
+        with pytest.raises(HoplonError, match="No space left"):
+            edit_zone(workspace, local_actor(), zone_id, {"merge_slashes": True})
+    with prepare_gateway(settings(state), PARTS) as start:
+        assert "the gateway serves the bundle that is in place" in start.notices[0]
+    (state / "bundles" / "current").unlink()
+    assert failure(settings(state)).code == "bundle.unwritable"

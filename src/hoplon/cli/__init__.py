@@ -18,7 +18,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("api", "hoplon.cli.api:api", "Run the API alone."),
     Command("worker", "hoplon.cli.worker:worker", "Run the worker alone: it seals and keeps traffic records."),
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
-    Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes."),
+    Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes; add and remove them."),
     Command("gateways", "hoplon.cli.gateways:gateways", "List the gateways that follow this control plane."),
     Command("policy", "hoplon.cli.policy:policy", "Export, compare and apply a zone's policy; its history."),
     Command(

@@ -3,6 +3,7 @@
 The store is opened at the first call that needs it: the mode can be switched while it cannot be used.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Self
 from hoplon.errors import HoplonError
 from hoplon.model.gateway import RemoteGateway
 from hoplon.model.mode import Mode
+from hoplon.model.policy import Upstream
 from hoplon.model.versions import PolicyVersion
 from hoplon.service import policy as policies
 from hoplon.service.changes import local_actor
@@ -20,7 +22,7 @@ from hoplon.service.gateways import list_gateways, state_of
 from hoplon.service.mode import current_mode, note_mode, set_mode
 from hoplon.service.policy import Applied, PolicyDifference, choose_zone
 from hoplon.service.workspace import Workspace, open_workspace
-from hoplon.service.zones import ZoneSummary, list_zones
+from hoplon.service.zones import ZoneSummary, create_zone, delete_zone, list_zones, set_upstreams
 from hoplon.storage.bundles import manifest_hash
 from hoplon.storage.state import StateDirectory, open_state
 
@@ -81,6 +83,16 @@ class LocalZones:
 
     def choose(self, name: str | None) -> ZoneSummary:
         return choose_zone(self.list(), name)
+
+    def add(self, name: str, upstreams: Sequence[str] = ()) -> ZoneSummary:
+        return create_zone(self._store.workspace(), local_actor(), name, [Upstream(url) for url in upstreams])
+
+    def set_upstreams(self, name: str, upstreams: Sequence[str]) -> ZoneSummary:
+        zone_id = self.choose(name).id
+        return set_upstreams(self._store.workspace(), local_actor(), zone_id, [{"url": url} for url in upstreams])
+
+    def remove(self, name: str) -> None:
+        delete_zone(self._store.workspace(), local_actor(), self.choose(name).id)
 
 
 class LocalMode:

@@ -1,14 +1,18 @@
 """Zones, mode and gateways of a Hoplon elsewhere."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hoplon.client.connection import Connection
+from hoplon.errors import HoplonError
 from hoplon.model.gateway import RemoteGateway
 from hoplon.model.mode import Mode
+from hoplon.policy.zone import url_fault
 from hoplon.service.gateway import Acknowledgement
 from hoplon.service.policy import choose_zone
 from hoplon.service.zones import ZoneSummary
 
+CLOUDFLARE = "/client/v4"
 OWN = "/hoplon/v1"
 
 
@@ -28,6 +32,28 @@ class RemoteZones:
     def choose(self, name: str | None) -> ZoneSummary:
         """The zone called `name`; without a name, the only one. Raises `zone.unknown`, `zone.missing`."""
         return choose_zone(self.list(), name)
+
+    def add(self, name: str, upstreams: Sequence[str] = ()) -> ZoneSummary:
+        """A zone for the host `name` and the names right below it; without upstreams it waits for some."""
+        if faults := [fault for url in upstreams if (fault := url_fault(url))]:
+            raise HoplonError("policy.invalid", faults[0], "for example http://127.0.0.1:9000")
+        created = self._connection.ask("POST", f"{CLOUDFLARE}/zones", body={"name": name}).result
+        if upstreams:
+            self._put_upstreams(created["id"], upstreams)
+        return self.choose(created["name"])
+
+    def set_upstreams(self, name: str, upstreams: Sequence[str]) -> ZoneSummary:
+        """Say where a zone's traffic goes."""
+        self._put_upstreams(self.choose(name).id, upstreams)
+        return self.choose(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a zone with its policy."""
+        self._connection.ask("DELETE", f"{CLOUDFLARE}/zones/{self.choose(name).id}")
+
+    def _put_upstreams(self, zone_id: str, upstreams: Sequence[str]) -> None:
+        body = {"upstreams": [{"url": url} for url in upstreams]}
+        self._connection.ask("PUT", f"{OWN}/zones/{zone_id}/upstreams", body=body)
 
 
 class RemoteMode:

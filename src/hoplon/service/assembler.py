@@ -90,7 +90,8 @@ class Assembler:
             return bundle
 
     def start(self) -> None:
-        """Let a thread do it from now on, until `close`."""
+        """Let a thread do it from now on, until `close`. It begins with what was left undone before."""
+        self._wanted.set()
         self._thread = threading.Thread(target=self._run, name="assembler", daemon=True)
         self._thread.start()
 

@@ -18,7 +18,7 @@ from hoplon.policy.zone import url_fault
 from hoplon.service.certificates import check_certificates
 from hoplon.service.listeners import Listener, Listeners, open_listeners
 from hoplon.service.policy import create_first_zone, ensure_bundle, no_zone
-from hoplon.service.workspace import open_workspace
+from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.service.zones import ZoneSummary, list_zones
 from hoplon.settings.fields import Settings, parse_address
 from hoplon.storage.bundles import read_mode
@@ -72,10 +72,26 @@ def _prepare_policy(settings: Settings) -> tuple[tuple[ZoneSummary, ...], tuple[
     """Create the first zone where there is none, and put the committed bundle in place; the zones, and what to say."""
     with open_workspace(settings.state, create=True) as workspace:
         created = settings.upstream is not None and create_first_zone(workspace, settings.upstream) is not None
-        if ensure_bundle(workspace) is None:
-            raise no_zone()
         zones = tuple(list_zones(workspace))
-    return zones, () if created else _notices(settings, zones)
+        if not zones:
+            raise no_zone()
+        trouble = _put_in_place(workspace)
+    return zones, trouble if created else trouble + _notices(settings, zones)
+
+
+def _put_in_place(workspace: Workspace) -> tuple[str, ...]:
+    """Put the bundle of the committed versions in place. Where that fails the gateway begins with the one before, and
+    says so; without any, it cannot begin."""
+    try:
+        bundle = ensure_bundle(workspace)
+    except HoplonError as error:
+        if not error.code.startswith("bundle.") or not workspace.state.current.exists():
+            raise
+        return (f"{error.message}; the gateway serves the bundle that is in place",)
+    if bundle is None:
+        hint = "`hoplon zones upstreams NAME URL` says where its traffic goes"
+        raise HoplonError("zone.missing", "no zone has an upstream yet", hint)
+    return ()
 
 
 def gateway_configuration(settings: Settings, state: StateDirectory, listeners: Listeners) -> dict[str, Any]:

@@ -37,6 +37,8 @@ from hoplon.storage.bundles import stage_parts
 from hoplon.storage.database import reading
 
 DEFAULT_ZONE = "default"
+AUDITED = 20
+"""So many sentences of one change are in the audit log; the history has more."""
 
 
 class Named(Protocol):
@@ -214,7 +216,7 @@ def _replace(
 def _save(change: ZoneChange, policy: Policy, changes: Sequence[str], action: str, rolled_back_to: int | None) -> None:
     change.save_zone(policy.zone)
     save_policy(change.connection, change.zone_id, change.new_version, change.now, policy)
-    details = {"version": change.new_version}
+    details: dict[str, object] = {"version": change.new_version, "changes": list(changes[:AUDITED])}
     if rolled_back_to is not None:
         change.describe(f"rolls back to version {rolled_back_to}")
         details["to"] = rolled_back_to

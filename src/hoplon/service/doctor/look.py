@@ -127,7 +127,7 @@ def _database(
 
 def _committed(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> str | None:
     """The hash of the bundle that the committed versions make."""
-    if not zones:
+    if not any(policy.zone.is_active for _, policy in zones):
         return None
     versions = [ZoneVersion(each.zone_id, each.version, each.committed_at, policy) for each, policy in zones]
     return hashlib.sha256(assemble(versions, FEATURES).manifest).hexdigest()
