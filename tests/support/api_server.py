@@ -13,9 +13,8 @@ from typing import Any
 import uvicorn
 
 from hoplon.api.app import create_app
-from hoplon.api.auth import Authorise, Caller, RequestFacts
+from hoplon.api.auth import Authorise, Caller, Groups, RequestFacts
 from hoplon.model.actor import Actor
-from hoplon.model.permissions import PermissionGroup
 from hoplon.service.workspace import Workspace
 from hoplon.settings.fields import ApiSettings
 from support.recording import Recorded, complaints
@@ -84,7 +83,7 @@ class Client:
         return self.ask("GET", path, **more)
 
 
-def anyone(workspace: Workspace, facts: RequestFacts, group: PermissionGroup | None) -> Caller:
+def anyone(workspace: Workspace, facts: RequestFacts, groups: Groups) -> Caller:
     """Authorises every request, for tests of what comes after."""
     return Caller(TESTER)
 

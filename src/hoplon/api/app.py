@@ -50,7 +50,7 @@ class Target:
     """A route with its handler loaded."""
 
     route: Route
-    group: PermissionGroup | None
+    groups: tuple[PermissionGroup, ...]
     handler: Handler
     description: Description
     waits: bool
@@ -176,7 +176,7 @@ class ControlPlane:
         raise HoplonError("request.method", f"this path takes {', '.join(found)}")
 
     def _check(self, call: _Call, target: Target) -> Caller:
-        call.caller = self._authorise(self._workspace, call.facts, target.group)
+        call.caller = self._authorise(self._workspace, call.facts, target.groups)
         return call.caller
 
     def _handle(self, call: _Call, target: Target, content: bytes) -> Response:
@@ -209,8 +209,8 @@ def load_target(route: Route) -> Target:
     else:
         module, _, name = route.handler.partition(":")
         handler = getattr(import_module(f"hoplon.api.{module}"), name)
-    group = group_named(route.group) if route.group else None
-    return Target(route, group, handler, description_of(handler), inspect.iscoroutinefunction(handler))
+    groups = tuple(group_named(name) for name in (route.group, route.also) if name is not None)
+    return Target(route, groups, handler, description_of(handler), inspect.iscoroutinefunction(handler))
 
 
 def _call(scope: Scope) -> _Call:

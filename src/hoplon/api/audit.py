@@ -1,7 +1,9 @@
 """`/accounts/{account_id}/logs/audit`: the audit log in Cloudflare's second form, with a cursor."""
 
 from dataclasses import replace
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
 
 from hoplon.api.audit_query import (
     ACTION_TYPES,

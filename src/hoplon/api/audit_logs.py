@@ -4,7 +4,9 @@ An actor here has a name and no e-mail address: `email` is that name. `export=tr
 SDKs read the envelope; `hoplon audit export` gives everything that the hashes cover.
 """
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from hoplon.api.audit_query import Moment, NetworkText
 from hoplon.api.describe import described

@@ -4,7 +4,7 @@ What needs a store, a clock or a counter is in `gatekeeper`.
 """
 
 import ipaddress
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from hoplon.errors import HoplonError
@@ -38,13 +38,13 @@ class Caller:
     token: ApiToken | None = None
 
 
-Authorise = Callable[[Workspace, RequestFacts, PermissionGroup | None], Caller]
+Groups = Sequence[PermissionGroup]
+"""What a route asks for: every one of them; none, and any good token will do."""
+Authorise = Callable[[Workspace, RequestFacts, Groups], Caller]
 
 
-def reach(
-    token: ApiToken, facts: RequestFacts, group: PermissionGroup | None, installation: Installation
-) -> frozenset[str] | None:
-    """On which zones the token may do what needs `group`, where the path names none; None for all, or where it does.
+def reach(token: ApiToken, facts: RequestFacts, groups: Groups, installation: Installation) -> frozenset[str] | None:
+    """On which zones the token may do what needs `groups`, where the path names none; None for all, or where it does.
 
     A zone of which the token may know nothing, and an account that is not this one, answer as if they did not exist.
     Raises `account.unknown`, `zone.unknown` or `auth.forbidden`.
@@ -52,15 +52,16 @@ def reach(
     account, zone = facts.ids.get("account_id", installation.account_id), facts.ids.get("zone_id")
     if account != installation.account_id:
         raise HoplonError("account.unknown", "there is no such account")
-    if group is None:
-        return None
-    if zone is None and group.scope == "zone":
-        return _zones_reached(token, facts, group, installation)
-    if not may(token.policies, group, account, zone):
-        if zone is not None and not sees(token.policies, account, zone):
-            raise HoplonError("zone.unknown", "there is no such zone")
-        raise _forbidden(group)
-    return None
+    reached: frozenset[str] | None = None
+    for group in groups:
+        if zone is None and group.scope == "zone":
+            found = _zones_reached(token, facts, group, installation)
+            reached = found if reached is None else reached if found is None else reached & found
+        elif not may(token.policies, group, account, zone):
+            if zone is not None and not sees(token.policies, account, zone):
+                raise HoplonError("zone.unknown", "there is no such zone")
+            raise _forbidden(group)
+    return reached
 
 
 def presented_token(headers: Mapping[str, str]) -> str | None:

@@ -7,12 +7,11 @@ says whether an account or a zone exists.
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from hoplon.api.auth import Caller, RequestFacts, client_address, parse_networks, presented_token, reach
+from hoplon.api.auth import Caller, Groups, RequestFacts, client_address, parse_networks, presented_token, reach
 from hoplon.api.rate import RateLimiter, address_key
 from hoplon.errors import HoplonError
 from hoplon.model.actor import Actor
 from hoplon.model.api_token import ApiToken, refusal
-from hoplon.model.permissions import PermissionGroup
 from hoplon.service.token_cache import Installation, TokenCache
 from hoplon.service.token_uses import TokenUses
 from hoplon.service.workspace import Workspace
@@ -44,8 +43,8 @@ class Gatekeeper:
         self._refused = refused
         self._now = now
 
-    def __call__(self, workspace: Workspace, facts: RequestFacts, group: PermissionGroup | None) -> Caller:
-        """The caller, when the token may do what needs `group` on the zone or account that the path names.
+    def __call__(self, workspace: Workspace, facts: RequestFacts, groups: Groups) -> Caller:
+        """The caller, when the token may do what needs `groups` on the zone or account that the path names.
 
         Raises `auth.missing`, `auth.invalid`, `auth.address`, `auth.forbidden`, `request.rate`, or `account.unknown`
         and `zone.unknown` for what the token cannot see.
@@ -56,7 +55,7 @@ class Gatekeeper:
             self._refused("rate")
             raise _too_often("this token asks too often", wait)
         try:
-            zone_ids = reach(token, facts, group, installation)
+            zone_ids = reach(token, facts, groups, installation)
         except HoplonError as error:
             self._refused(error.code)
             raise

@@ -45,7 +45,7 @@ def write_document(routes: Sequence[Described], version: str) -> dict[str, Any]:
             "summary": "The control plane of a self-hosted API shield.",
             "description": (
                 "Below `/client/v4` the resources of Cloudflare's API Shield that this version has, for its SDKs; below"
-                " `/hoplon/v1` what Cloudflare has no word for. Everything needs an API token; `x-permission-group` is"
+                " `/hoplon/v1` what Cloudflare has no word for. Everything needs an API token; `x-permission-groups` is"
                 " the group that it must be granted on the zone or account of the path."
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -127,15 +127,17 @@ def _operation(route: Route, description: Description, schemas: _Schemas) -> dic
         "responses": _responses(route, description, schemas),
     }
     if route.group is not None:
-        operation["x-permission-group"] = route.group
+        operation["x-permission-groups"] = [group for group in (route.group, route.also) if group is not None]
     if body := _body(description, schemas):
         operation["requestBody"] = body
     return operation
 
 
 def _operation_id(route: Route) -> str:
+    """The handler's name; below `/user` with that before it, since a handler may serve the account as well."""
     if route.handler is not None:
-        return route.handler.replace(":", ".")
+        owner = "user." if route.path.startswith("/client/v4/user/") else ""
+        return owner + route.handler.replace(":", ".")
     return f"{route.method.lower()} {route.path}"
 
 

@@ -31,7 +31,8 @@ class Route(NamedTuple):
     """One method of one path.
 
     `group` is the permission group (`hoplon.model.permissions`) that a token must be granted on the zone or account of
-    the path; None: any valid token may call. `feature` is the word of design section 6, or the resource's own.
+    the path, `also` a second one; None: any valid token may call. `feature` is the word of design section 6, or the
+    resource's own.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Route(NamedTuple):
     group: str | None
     feature: str
     handler: str | None = None
+    also: str | None = None
 
 
 def _account(path: str) -> str:
@@ -175,13 +177,14 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{OWN}/zones", ZONE_READ, "zones", "hoplon_v1.zones:list_zones"),
     Route("GET", f"{OWN}/mode", OPERATE, "mode", "hoplon_v1.mode:get_mode"),
     Route("PUT", f"{OWN}/mode", OPERATE, "mode", "hoplon_v1.mode:set_mode"),
-    Route("POST", f"{OWN}/policies", GATEWAY_WRITE, "policy", "hoplon_v1.policy:create"),
-    Route("POST", f"{OWN}/policies/diff", GATEWAY_READ, "policy", "hoplon_v1.policy:diff_new"),
-    Route("GET", _own_zone("/policy"), GATEWAY_READ, "policy", "hoplon_v1.policy:export"),
-    Route("PUT", _own_zone("/policy"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:apply"),
-    Route("POST", _own_zone("/policy/diff"), GATEWAY_READ, "policy", "hoplon_v1.policy:diff"),
-    Route("POST", _own_zone("/policy/rollback"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:rollback"),
-    Route("GET", _own_zone("/policy/versions"), GATEWAY_READ, "policy", "hoplon_v1.policy:versions"),
+    # a policy says where traffic goes as well: whoever writes it needs both
+    Route("POST", f"{OWN}/policies", GATEWAY_WRITE, "policy", "hoplon_v1.policy:create", ZONE_WRITE),
+    Route("POST", f"{OWN}/policies/diff", GATEWAY_READ, "policy", "hoplon_v1.policy:diff_new", ZONE_READ),
+    Route("GET", _own_zone("/policy"), GATEWAY_READ, "policy", "hoplon_v1.policy:export", ZONE_READ),
+    Route("PUT", _own_zone("/policy"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:apply", ZONE_WRITE),
+    Route("POST", _own_zone("/policy/diff"), GATEWAY_READ, "policy", "hoplon_v1.policy:diff", ZONE_READ),
+    Route("POST", _own_zone("/policy/rollback"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:rollback", ZONE_WRITE),
+    Route("GET", _own_zone("/policy/versions"), GATEWAY_READ, "policy", "hoplon_v1.policy:versions", ZONE_READ),
     # bundle delivery
     Route("GET", f"{OWN}/bundles/current", GATEWAY, "bundles", "hoplon_v1.bundles:current"),
     Route("GET", f"{OWN}/bundles/parts/{{sha256}}", GATEWAY, "bundles", "hoplon_v1.bundles:part"),

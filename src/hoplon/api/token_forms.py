@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired
 from uuid import uuid4
 
 from pydantic import ConfigDict, Field
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Lenient, Strict
 from hoplon.api.envelope import moment

@@ -1,6 +1,8 @@
 """`/user/tokens` and `/accounts/{account_id}/tokens`: the same tokens, since one installation is one account."""
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from hoplon.api.describe import described
 from hoplon.api.envelope import Answer, Message, answer, answer_page, moment

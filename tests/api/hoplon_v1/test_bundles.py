@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from hoplon.api.auth import Caller, RequestFacts
+from hoplon.api.auth import Caller, Groups, RequestFacts
 from hoplon.errors import HoplonError
 from hoplon.model.mode import Mode
-from hoplon.model.permissions import PermissionGroup
 from hoplon.service.policy import apply_policy, export_policy
 from hoplon.service.workspace import Workspace
 from hoplon.storage.bundles import begin_generation, manifest_hash, write_mode
@@ -108,7 +107,7 @@ def test_the_end_of_the_server_answers_those_who_wait(workspace: Workspace) -> N
 def test_a_token_revoked_while_it_waits_gets_nothing(workspace: Workspace) -> None:
     revoked: list[bool] = []
 
-    def authorise(workspace: Workspace, facts: RequestFacts, group: PermissionGroup | None) -> Caller:
+    def authorise(workspace: Workspace, facts: RequestFacts, groups: Groups) -> Caller:
         if revoked:
             raise HoplonError("auth.invalid", "this API token is unknown, expired or revoked")
         return Caller(TESTER)

@@ -1,6 +1,6 @@
 """What the gateway beside the API said to a change: one form for every resource that waits for it."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from hoplon.service.gateway import Acknowledgement
 

@@ -1,6 +1,8 @@
 """`/hoplon/v1/mode`: the one switch over everything. Gateways elsewhere hear of it by their long poll."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Strict
 from hoplon.api.describe import described

@@ -1,6 +1,8 @@
 """`/hoplon/v1/zones/{zone_id}/policy`: a zone's whole policy as one TOML document, and its history."""
 
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict
 
 from hoplon.api.bodies import Strict
 from hoplon.api.describe import described

@@ -1,6 +1,6 @@
 """`/hoplon/v1/zones`: a zone as Hoplon sees it, with its hosts and upstreams. Members are those of `ZoneSummary`."""
 
-from typing import TypedDict
+from typing_extensions import TypedDict
 
 from hoplon.api.describe import described
 from hoplon.api.envelope import Answer, answer, moment
