@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import Hoplon
+from hoplon.service.workspace import open_workspace
+from support.api_server import serving
 
 pytest.importorskip("hoplon._native")
 
@@ -38,14 +40,15 @@ def shop(hoplon: Hoplon) -> Hoplon:
 
 def test_add_saves_once_and_rm_removes_by_path_or_id(shop: Hoplon) -> None:
     said = shop("operations", "add", "get", "/users/{id}")
-    assert said.out.startswith("Saved GET /users/{id} on any host (")
+    assert said.out.startswith("Saved: GET /users/{var1} on any host (")
     again = json.loads(shop("operations", "add", "GET", "/users/{uid}", "--json").out)
-    assert again["is_new"] is False
-    assert shop("operations", "rm", "GET", "/users/{x}").out == "Removed 1; the zone is at version 3.\n"
+    assert again["id"] in said.out
+    assert shop("operations", "rm", "GET", "/users/{x}").out == "Removed 1.\n"
     other = json.loads(shop("operations", "add", "PUT", "/a", "--host", "shop.example", "--json").out)
-    assert shop("operations", "rm", other["operation_id"]).code == 0
-    gone = shop("operations", "rm", other["operation_id"])
-    assert (gone.code, gone.err.splitlines()[1]) == (1, f"  there is no operation `{other['operation_id']}`")
+    assert shop("operations", "rm", other["id"]).code == 0
+    gone = shop("operations", "rm", other["id"])
+    assert gone.code == 1
+    assert f"there is no operation `{other['id']}`" in gone.err
 
 
 def test_add_says_what_is_wrong(shop: Hoplon) -> None:
@@ -101,3 +104,14 @@ def test_exports(shop: Hoplon) -> None:
     assert json.loads(shop("operations", "export", "--host", "shop.example").out) == document
     assert shop("operations", "export", "--format", "csv", "-o", "all.csv").out == ""
     assert len(Path("all.csv").read_text().splitlines()) == 6
+
+
+def test_the_same_commands_work_on_a_hoplon_elsewhere(shop: Hoplon) -> None:
+    with open_workspace(Path("hoplon-state")) as workspace, serving(workspace) as client:
+        there = ("--server", f"http://127.0.0.1:{client.port}", "--token", "any")
+        assert shop("import", "openapi", "api.yaml", *there).out.startswith("4 new operations saved in zone shop")
+        assert shop("operations", "add", "GET", "/x", *there).out.startswith("Saved: GET /x on any host (")
+        assert shop("operations", "rm", "GET", "/x", *there).out == "Removed 1.\n"
+        elsewhere = shop("operations", "export", "--format", "csv", *there).out
+    assert elsewhere == shop("operations", "export", "--format", "csv").out
+    assert len(elsewhere.splitlines()) == 5

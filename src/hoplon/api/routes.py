@@ -169,6 +169,7 @@ ROUTES: tuple[Route, ...] = (
     # what Cloudflare has no word for
     Route("GET", _own_zone("/upstreams"), ZONE_READ, "zones", "hoplon_v1.upstreams:get_upstreams"),
     Route("PUT", _own_zone("/upstreams"), ZONE_WRITE, "zones", "hoplon_v1.upstreams:put_upstreams"),
+    Route("GET", _own_zone("/operations.csv"), GATEWAY_READ, "operations", "hoplon_v1.operations:download"),
     Route("GET", f"{OWN}/status", OPERATE, "status", "hoplon_v1.status:get_status"),
     Route("GET", f"{OWN}/bundles", OPERATE, "bundles", "hoplon_v1.status:list_bundles"),
     Route("POST", f"{OWN}/records/query", OPERATE, "records", "hoplon_v1.records:query"),

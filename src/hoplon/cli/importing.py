@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hoplon.cli.options import json_option, state_option
+from hoplon.cli.control import Where, control_options, open_control
+from hoplon.cli.options import json_option
 
 if TYPE_CHECKING:
     from hoplon.operations.importing import Import
@@ -24,29 +25,24 @@ def importing() -> None:
 @click.option("--zone", metavar="NAME", help="The zone; needed when there are several.")
 @click.option("--host", metavar="HOST", help="Instead of the hosts in `servers`; * is any host of the zone.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Show what would be saved, and save nothing.")
-@state_option
+@control_options
 @json_option
 def openapi(
-    files: tuple[Path, ...], zone: str | None, host: str | None, is_dry_run: bool, state_dir: Path, as_json: bool
+    files: tuple[Path, ...], zone: str | None, host: str | None, is_dry_run: bool, where: Where, as_json: bool
 ) -> None:
     """Save the operations that OpenAPI 3.0 or 3.1 descriptions (JSON or YAML) list.
 
     Hosts and base paths come from `servers`. Operations that are saved already stay as they are; none is removed.
     """
     from hoplon.operations.importing import plan_import
-    from hoplon.service.changes import local_actor
-    from hoplon.service.operations import add_operations, all_operations
-    from hoplon.service.policy import find_zone
-    from hoplon.service.workspace import open_workspace
-    from hoplon.service.zones import get_zone
 
     documents = [(str(file), file.read_bytes()) for file in files]
-    with open_workspace(state_dir) as workspace:
-        target = get_zone(workspace, find_zone(workspace, zone).zone_id)
-        saved = {each.id for each in all_operations(workspace, target.id)}
+    with open_control(where) as control:
+        target = control.zones.choose(zone)
+        saved = {each.id for each in control.operations.all(target.name)}
         found = plan_import(documents, target.hosts, saved, host.lower() if host else None)
         if not is_dry_run:
-            add_operations(workspace, local_actor(), target.id, found.specs)
+            control.operations.add(found.specs, target.name)
     if as_json:
         click.echo(json.dumps(_as_json(found, target.name, is_dry_run), indent=2))
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hoplon.client.local_operations import LocalOperations
 from hoplon.errors import HoplonError
 from hoplon.model.gateway import RemoteGateway
 from hoplon.model.mode import Mode
@@ -58,6 +59,7 @@ class Local:
         self.gateways = LocalGateways(self._store)
         self.mode = LocalMode(self._store)
         self.policy = LocalPolicy(self._store)
+        self.operations = LocalOperations(self._store.workspace)
 
     def __enter__(self) -> Self:
         return self

@@ -23,6 +23,19 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownOperation:
+    """A saved operation as everybody sees it: `endpoint` has its variables as `{var1}`, `{var2}` …"""
+
+    id: str
+    method: str
+    host: str
+    endpoint: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.endpoint} on {'any host' if self.host == '*' else self.host}"
+
+
+@dataclass(frozen=True, slots=True)
 class OperationFilter:
     """Which operations: of these hosts (none: of all), of these methods, with this text in the template."""
 
