@@ -4,16 +4,14 @@ import http.client
 import json
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import uvicorn
-
 from hoplon.api.app import create_app
 from hoplon.api.auth import Authorise, Caller, Groups, RequestFacts
+from hoplon.api.server import server_of
 from hoplon.model.actor import Actor
 from hoplon.service.workspace import Workspace
 from hoplon.settings.fields import ApiSettings
@@ -88,18 +86,6 @@ def anyone(workspace: Workspace, facts: RequestFacts, groups: Groups) -> Caller:
     return Caller(TESTER)
 
 
-class Server(uvicorn.Server):
-    """uvicorn, telling the application that it is about to end."""
-
-    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping()
-        await super().shutdown(sockets)
-
-
 @contextmanager
 def serving(
     workspace: Workspace, authorise: Authorise | None = anyone, settings: ApiSettings | None = None, **hooks: Any
@@ -108,16 +94,13 @@ def serving(
     documents that promise its form."""
     app = create_app(workspace, settings or ApiSettings(), authorise=authorise, **hooks)
     recorded = Recorded(app)
-    config = uvicorn.Config(
-        recorded, host="127.0.0.1", port=0, log_config=None, access_log=False, ws="none", proxy_headers=False
-    )
-    server = Server(config, app.stopping)
-    thread = threading.Thread(target=server.run, daemon=True)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    begun = threading.Event()
+    server = server_of(recorded, None, begun.set, app.stopping)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        time.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
+    assert begun.wait(60), "the server did not start"
+    port = listener.getsockname()[1]
     try:
         yield Client("127.0.0.1", port)
     finally:

@@ -4,6 +4,7 @@ When stdout is the file that the supervisor gave, it is put aside beyond a size,
 """
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -18,11 +19,12 @@ LOG_BYTES = 10 * 1024**2
 _LINES_PER_LOOK = 1000
 
 
-class Log:
-    """Writes lines to stdout; what cannot be written is dropped."""
+class Log(logging.Handler):
+    """Writes lines to stdout, those of Python's loggers too; what cannot be written is dropped."""
 
     def __init__(self, file: Path | None = None) -> None:
         """`file`: where stdout goes, when it shall be kept short."""
+        super().__init__()
         self._file = file if file is not None and _is_stdout(file) else None
         self._lines = 0
 
@@ -45,6 +47,10 @@ class Log:
             f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
         ]
         self._write("error", f"{type(error).__name__}: {error}", id=request_id, places=places[-12:])
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A line of a library, or of `service`."""
+        self._write(record.levelname.lower(), record.getMessage(), logger=record.name)
 
     def say(self, level: str, message: str, **more: Any) -> None:
         """Something about the process itself."""

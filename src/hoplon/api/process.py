@@ -4,6 +4,7 @@
 """
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -19,7 +20,7 @@ from hoplon.api.log import Log
 from hoplon.api.metrics import Metrics
 from hoplon.api.server import serve
 from hoplon.errors import HoplonError
-from hoplon.service.workspace import open_workspace
+from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.settings.fields import ApiSettings
 from hoplon.storage.files import replace_file
 from hoplon.storage.locks import holding_part
@@ -34,7 +35,8 @@ def run_api(configuration: dict[str, Any]) -> None:
     state = open_state(Path(configuration["state_dir"]))
     settings = ApiSettings.model_validate(configuration["api"])
     listener = socket.socket(fileno=configuration["listen"]["fd"])
-    log, metrics = Log(state.log("api")), Metrics()
+    log = Log(state.log("api"))
+    logging.basicConfig(level=logging.WARNING, handlers=[log], force=True)
 
     def finished(exchange: Exchange) -> None:
         metrics.count(exchange)
@@ -42,6 +44,7 @@ def run_api(configuration: dict[str, Any]) -> None:
             log.exchange(exchange)
 
     with holding_part(state, "api"), open_workspace(state.root, is_debounced=True) as workspace:
+        metrics = Metrics(lambda: _gauges(workspace))
         app = create_app(workspace, settings, metrics=metrics, finished=finished, failed=log.failure)
         address = configuration["listen"]["address"]
         try:
@@ -49,6 +52,15 @@ def run_api(configuration: dict[str, Any]) -> None:
         finally:
             app.close()
             log.say("info", "stopped")
+
+
+def _gauges(workspace: Workspace) -> dict[str, tuple[str, float]]:
+    """What the assembler counts."""
+    assembler = workspace.assembler
+    return {
+        "hoplon_api_assemblies": ("Bundles put in place since the start.", assembler.assemblies),
+        "hoplon_api_policy_in_place": ("1 while the committed policy is in place.", assembler.error is None),
+    }
 
 
 def _begin(state: StateDirectory, log: Log, address: str) -> None:

@@ -7,10 +7,13 @@ from http import HTTPStatus
 from typing import Any
 
 from hoplon.api.envelope import Answer, write_answer, write_errors
-from hoplon.api.errors import INTERNAL, error_form, error_messages
+from hoplon.api.errors import error_form, error_messages
 from hoplon.errors import HoplonError
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_NOT_TO_BE_REPEATED = (HTTPStatus.CONFLICT, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)
+"""The SDKs would ask twice more, with pauses, for what has the same answer each time; this header tells them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ def refusal(error: HoplonError) -> Response:
     """What a caller gets for an error of ours with a code."""
     form = error_form(error.code)
     headers = {"hoplon-error": error.code}
+    if form.status in _NOT_TO_BE_REPEATED:
+        headers["x-should-retry"] = "false"
     if error.code == "request.method":
         headers["allow"] = error.message.removeprefix("this path takes ")
     if error.retry_seconds is not None:
@@ -46,8 +51,8 @@ def refusal(error: HoplonError) -> Response:
 
 def failure() -> Response:
     """What a caller gets for an error that nobody foresaw: no detail; the log has it under the request's id."""
-    error = HoplonError("internal", "Hoplon itself failed", "the log of the API has more under the id of this request")
-    return Response(INTERNAL.status, write_errors(error_messages(error)), "application/json")
+    hint = "the log of the API has more under the id of this request"
+    return refusal(HoplonError("internal", "Hoplon itself failed", hint))
 
 
 async def send_response(send: Send, request_id: str, response: Response) -> None:

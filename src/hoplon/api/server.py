@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -18,10 +19,13 @@ STOP_SECONDS = 8
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """httptools itself takes heads of any length."""
+    """httptools itself takes heads of any length, and keeps a header until it has ended."""
+
+    _head_bytes = 0
+    _unfinished_bytes = 0
 
     def on_message_begin(self) -> None:
-        self._head_bytes = 0
+        self._head_bytes = self._unfinished_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -31,6 +35,17 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value))
         super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = -1
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes >= 0 and not self.transport.is_closing():
+            self._unfinished_bytes += len(data)
+            if self._unfinished_bytes > MAX_HEAD_BYTES:
+                self.send_400_response(f"a head of more than {MAX_HEAD_BYTES} bytes")
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP gets the envelope too, and the connection ends."""
@@ -66,6 +81,13 @@ class Server(uvicorn.Server):
 
 def serve(app: ControlPlane, listener: socket.socket, tls: tuple[Path, Path] | None, begun: Callable[[], None]) -> None:
     """Serve `app` until SIGTERM or SIGINT; `tls` is certificate and key."""
+    server_of(app, tls, begun, app.stopping).run(sockets=[listener])
+
+
+def server_of(
+    app: Any, tls: tuple[Path, Path] | None, begun: Callable[[], None], stopping: Callable[[], None]
+) -> Server:
+    """The server of an ASGI application, with every bound that it has."""
     config = uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -81,4 +103,4 @@ def serve(app: ControlPlane, listener: socket.socket, tls: tuple[Path, Path] | N
         ssl_certfile=tls[0] if tls else None,
         ssl_keyfile=tls[1] if tls else None,
     )
-    Server(config, begun, app.stopping).run(sockets=[listener])
+    return Server(config, begun, stopping)

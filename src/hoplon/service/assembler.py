@@ -50,11 +50,13 @@ class _Committed:
 class Assembler:
     """Puts the bundle of the committed versions in place.
 
-    `error` is why the last attempt failed, None when it did not: then the bundle before goes on.
+    `error` is why the last attempt failed, None when it did not: then the bundle before goes on. `assemblies` counts
+    the bundles that were put in place.
     """
 
     def __init__(self, state: StateDirectory, database: Engine, check_bundle: CheckBundle) -> None:
         self.error: HoplonError | None = None
+        self.assemblies = 0
         self._state = state
         self._database = database
         self._check_bundle = check_bundle
@@ -166,6 +168,7 @@ class Assembler:
             self._check(bundle)
             stage_bundle(self._state, bundle)
             activate_bundle(self._state, bundle)
+            self.assemblies += 1
         return bundle.hash
 
     def _check(self, bundle: PolicyBundle) -> None:

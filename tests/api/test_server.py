@@ -1,0 +1,68 @@
+"""What the server does with what is hardly HTTP."""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+
+from support.api_server import Client
+
+
+def raw(client: Client, request: bytes) -> tuple[bytes, Any]:
+    """The status line and the JSON of the first answer to these bytes."""
+    with socket.create_connection((client.host, client.port), timeout=30) as connection:
+        connection.sendall(request)
+        received = b""
+        while b"\r\n\r\n" not in received or not received.rstrip().endswith(b"}"):
+            more = connection.recv(65536)
+            if not more:
+                break
+            received += more
+    head, _, body = received.partition(b"\r\n\r\n")
+    return head.split(b"\r\n")[0], json.loads(body)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"nonsense\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 200_000,
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(20_000)),
+        b"GET /caf\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+def test_what_is_no_bounded_http_gets_the_envelope(client: Client, request_bytes: bytes) -> None:
+    status, answer = raw(client, request_bytes)
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert (answer["success"], answer["errors"][0]["code"]) == (False, 10401)
+    assert client.get("/readyz").status == 200
+
+
+def test_several_requests_on_one_connection_are_answered_in_order(client: Client) -> None:
+    request = b"GET /errors/%d HTTP/1.1\r\nHost: a\r\n\r\n"
+    with socket.create_connection((client.host, client.port), timeout=30) as connection:
+        connection.sendall(request % 7003 + request % 10405)
+        received = b""
+        while received.count(b'"number"') < 2:
+            received += connection.recv(65536)
+    assert received.index(b'"number":7003') < received.index(b'"number":10405')
+
+
+def test_a_missing_body_is_told_from_a_wrong_one(client: Client) -> None:
+    path = "/client/v4/zones"
+    assert client.ask("POST", path).error["code"] == 10402
+    assert client.ask("POST", path, content=b"name=a", headers={"Content-Type": "text/plain"}).status == 415
+    assert client.ask("POST", path, content=b"{}", headers={"Content-Encoding": "gzip"}).status == 415
+    assert client.ask("POST", path, content=b"{").error["code"] == 10403
+
+
+def test_a_chunked_body_is_a_body(client: Client) -> None:
+    request = (
+        b"POST /client/v4/zones HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nContent-Type: application/json\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n7\r\n" + b'{"name"' + b"\r\n3\r\n" + b":7}" + b"\r\n0\r\n\r\n"
+    )
+    status, answer = raw(client, request)
+    assert status == b"HTTP/1.1 400 Bad Request"
+    assert answer["errors"][0]["source"]["pointer"] == "/name"
