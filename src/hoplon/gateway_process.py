@@ -1,7 +1,7 @@
 """The gateway's process: hands one configuration file to Rust and gives back its exit code.
 
 It imports nothing but the engine, so that the process stays small; `hoplon.service.gateway_start` writes the files. A
-gateway that follows a control plane has one Python thread beside Rust (docs/decisions/0008).
+gateway that follows a control plane has one Python thread beside Rust (docs/decisions/0009).
 """
 
 import os

@@ -29,6 +29,10 @@ class DeliveryStatus:
     error: str | None = None
     hint: str | None = None
 
+    def silent_seconds(self, now: float) -> float | None:
+        """How long ago the last answer came; None when there never was one."""
+        return None if self.heard_at is None else now - self.heard_at
+
     def heard(self, bundle: str | None) -> "DeliveryStatus":
         """After an answer that was taken; `bundle` is in place now."""
         now = time.time()

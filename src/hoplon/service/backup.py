@@ -19,6 +19,7 @@ from hoplon.model.audit import AuditEntry
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.storage import audit, policies
 from hoplon.storage.archive import read_archive, write_archive
+from hoplon.storage.bundles import begin_generation
 from hoplon.storage.database import open_database, reading, transaction
 from hoplon.storage.locks import changing_policy, holding_part
 from hoplon.storage.restoring import DATABASE, KEYS, OTHERS, READY, finish_restore, preparing
@@ -72,6 +73,7 @@ def restore(root: Path, file: Path, actor: Actor, *, is_forced: bool = False) ->
         stack.enter_context(changing_policy(state))
         finish_restore(state)
         contents = _prepare(state, file)
+        begin_generation(state)
         finish_restore(state)
     with open_workspace(root) as workspace:
         with transaction(workspace.database) as connection:

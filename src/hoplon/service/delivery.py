@@ -54,10 +54,12 @@ class Offers:
         self._looking: asyncio.Task[None] | None = None
 
     def now(self) -> CurrentBundle:
-        """What is in place. Cheap as long as nothing has changed."""
+        """What is in place. Cheap as long as nothing has changed; whoever notices a change wakes all who wait."""
         seen = tuple(_identity(path) for path in (self._state.current, self._state.mode, self._state.generation))
         if seen != self._seen:
             self._current, self._seen = _read(self._state, self._current), seen
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
         return self._current
 
     async def after(self, bundle: str, mode: str, wait_seconds: float) -> CurrentBundle | None:
@@ -91,10 +93,7 @@ class Offers:
         """Look for all, as long as somebody waits."""
         while self._waiting and not self._is_closed:
             await asyncio.sleep(LOOK_SECONDS)
-            before = self._current
-            if self.now() is not before:
-                changed, self._changed = self._changed, asyncio.Event()
-                changed.set()
+            self.now()
 
 
 def _read(state: StateDirectory, before: CurrentBundle) -> CurrentBundle:

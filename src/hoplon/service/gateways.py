@@ -1,6 +1,7 @@
 """The gateways that follow this control plane: noting that one was heard, and listing them."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from hoplon.model.gateway import RemoteGateway
 from hoplon.service.workspace import Workspace
@@ -28,7 +29,10 @@ def list_gateways(workspace: Workspace) -> list[RemoteGateway]:
         return gateways.all_gateways(connection)
 
 
-def state_of(gateway: RemoteGateway, current: str | None, now: datetime) -> str:
+State = Literal["current", "behind", "away"]
+
+
+def state_of(gateway: RemoteGateway, current: str | None, now: datetime) -> State:
     """In one word how a gateway is: `away`, `behind` (it serves another bundle than `current`), or `current`."""
     if now - gateway.last_seen_at > timedelta(seconds=MISSED_SECONDS):
         return "away"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hoplon.errors import HoplonError
+from hoplon.service.doctor.delivery import LATE_SECONDS, age_in_words
 from hoplon.service.doctor.look import Setup
 from hoplon.service.gateway import STALE_SECONDS
 
@@ -39,7 +40,7 @@ def check_database(setup: Setup) -> Iterator[Ailment]:
     if error is not None:
         why = "The gateway goes on with the bundle it has; policy can be neither read nor changed."
         yield Ailment(error.code, "problem", _sentence(error.message), why, _todo(error))
-    elif not setup.zones:
+    elif not setup.zones and setup.delivery.following is None:
         yield Ailment(
             "zone.missing",
             "problem",
@@ -233,6 +234,35 @@ def check_bundle(setup: Setup) -> Iterator[Ailment]:
         )
 
 
+def check_delivery(setup: Setup) -> Iterator[Ailment]:
+    following = setup.delivery.following
+    if following is None:
+        return
+    seconds = following.silent_seconds(setup.now.timestamp())
+    if following.error is not None or seconds is None or seconds > LATE_SECONDS:
+        heard = "never" if seconds is None else f"{age_in_words(seconds)} ago"
+        yield Ailment(
+            following.error_code or "delivery.silent",
+            "problem",
+            f"The control plane {following.server} was last heard {heard}"
+            + (f": {following.error}." if following.error else "."),
+            "The gateway goes on with the policy and the mode that it has; changes do not reach it.",
+            _sentence(following.hint or f"See {setup.state.log('gateway')} or what the gateway writes to its output"),
+        )
+
+
+def check_gateways(setup: Setup) -> Iterator[Ailment]:
+    for name, state in setup.delivery.late:
+        what = "has not asked for its bundle for a while" if state == "away" else "does not serve the current bundle"
+        yield Ailment(
+            f"gateways.{state}",
+            "note",
+            f"The gateway {name} {what}.",
+            "It goes on with the policy that it has.",
+            "`hoplon doctor` on its machine says why; `hoplon gateways` lists all of them.",
+        )
+
+
 def check_mode(setup: Setup) -> Iterator[Ailment]:
     if isinstance(setup.mode, HoplonError):
         why = "The gateway acts in `enforce` until a mode can be read."
@@ -320,6 +350,8 @@ CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_gateway,
     check_worker,
     check_bundle,
+    check_delivery,
+    check_gateways,
     check_mode,
     check_zones,
     check_upstreams,

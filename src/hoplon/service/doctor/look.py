@@ -20,6 +20,7 @@ from hoplon.model.policy import Policy, Upstream
 from hoplon.model.versions import PolicyVersion
 from hoplon.policy.assembly import ZoneVersion, assemble
 from hoplon.service.doctor.access import AccessView, look_at_access, open_files
+from hoplon.service.doctor.delivery import DeliveryView, LateGateway, look_at_following, look_at_gateways
 from hoplon.service.features import FEATURES
 from hoplon.service.gateway import GatewayStatus, gateway_status
 from hoplon.service.listeners import open_listeners
@@ -71,13 +72,14 @@ class Setup:
     listen_error: HoplonError | None
     alerts: dict[str, str] = field(default_factory=dict)
     access: AccessView = AccessView()  # noqa: RUF009 - frozen
+    delivery: DeliveryView = DeliveryView()  # noqa: RUF009 - frozen
 
 
 def look(state: StateDirectory, settings: Settings) -> Setup:
     """The set-up now. Waits at most `CONNECT_SECONDS` for upstreams."""
     now = datetime.now(UTC)
     disk = shutil.disk_usage(state.root)
-    database_error, zones, access = _database(state)
+    database_error, zones, access, late = _database(state, now)
     holders = {part: part_holder(state, part) for part in ("supervisor", "gateway", "worker")}
     status = gateway_status(state)
     worker, worker_age = _worker_status(state, now)
@@ -103,26 +105,28 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         listen_error=None if holders["gateway"] is not None else _listen_error(settings),
         alerts=status.alerts if status is not None and holders["gateway"] is not None else {},
         access=access,
+        delivery=DeliveryView(look_at_following(state), late),
     )
 
 
 def _database(
-    state: StateDirectory,
-) -> tuple[HoplonError | None, tuple[tuple[PolicyVersion, Policy], ...], AccessView]:
-    """The zones, tokens, secrets and audit log, or why the database cannot give them. A missing one is not made."""
+    state: StateDirectory, now: datetime
+) -> tuple[HoplonError | None, tuple[tuple[PolicyVersion, Policy], ...], AccessView, tuple[LateGateway, ...]]:
+    """What the database knows, or why it cannot give it. A missing one is not made."""
     if not state.database.exists():
-        return None, (), AccessView()
+        return None, (), AccessView(), ()
     try:
         if database_revision(state.database) is None:
-            return None, (), AccessView()
+            return None, (), AccessView(), ()
         database = open_database(state.database)
         try:
             workspace = Workspace(state, database)
-            return None, tuple(all_zones(workspace)), look_at_access(workspace)
+            zones = tuple(all_zones(workspace))
+            return None, zones, look_at_access(workspace), look_at_gateways(workspace, now)
         finally:
             database.dispose()
     except HoplonError as error:
-        return error, (), AccessView()
+        return error, (), AccessView(), ()
 
 
 def _committed(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> str | None:
