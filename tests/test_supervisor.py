@@ -27,7 +27,7 @@ def plan(name, code, essential, stop_seconds=5.0):
 def tell(event):
     print(event, flush=True)
 
-sys.exit(supervise([plan("gateway", sys.argv[2], True), plan("worker", sys.argv[3], False, 1.0)], tell))
+sys.exit(supervise([plan("gateway", sys.argv[2], True), plan("worker", sys.argv[3], False, 1.0)], tell).exit_code)
 """
 READY = "import os, pathlib, signal, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))\n"
 WORKS = READY + "time.sleep(600)"

@@ -17,6 +17,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("gateway", "hoplon.cli.gateway:gateway", "Run the gateway alone."),
     Command("api", "hoplon.cli.api:api", "Run the API alone."),
     Command("worker", "hoplon.cli.worker:worker", "Run the worker alone: it seals and keeps traffic records."),
+    Command(
+        "restart", "hoplon.cli.restart:restart", "Restart a running `up`, or upgrade it, without a dropped request."
+    ),
     Command("mode", "hoplon.cli.mode:mode", "Show or set the one switch over everything: off, log or enforce."),
     Command("zones", "hoplon.cli.zones:zones", "List the zones and where their traffic goes; add and remove them."),
     Command("gateways", "hoplon.cli.gateways:gateways", "List the gateways that follow this control plane."),

@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hoplon.cli.options import process_options, settings_of
+from hoplon.errors import HoplonError
 from hoplon.storage.state import PARTS
 
 if TYPE_CHECKING:
     from hoplon.service.api_start import ApiStart
     from hoplon.service.gateway_start import GatewayStart
-    from hoplon.supervisor import Event, PartPlan
+    from hoplon.service.handed_over import HandedOver
+    from hoplon.settings.fields import Settings
+    from hoplon.supervisor import Event, PartPlan, Running
 
 _DRAIN_MARGIN_SECONDS = 5.0
 _WORKER_STOP_SECONDS = 10.0
@@ -22,26 +26,81 @@ _API_STOP_SECONDS = 12.0
 
 @click.command()
 @process_options
+@click.option("--check", is_flag=True, help="Say whether it could start; start and change nothing.")
 @click.pass_context
-def up(context: click.Context, /, config: str | None, **flags: object) -> None:
-    """Put Hoplon in front of an API: gateway, API and worker, supervised, until Ctrl-C."""
+def up(context: click.Context, /, config: str | None, check: bool, **flags: object) -> None:
+    """Put Hoplon in front of an API: gateway, API and worker, supervised, until Ctrl-C.
+
+    SIGUSR2 (`hoplon restart`) makes it the version that is installed then, without a dropped request.
+    """
+    from hoplon.service.handed_over import take_handed_over
+
+    handed = take_handed_over()
+    settings = settings_of(config, **flags)
+    if check:
+        _check(settings)
+        return
+    try:
+        exit_code = _run(settings, handed)
+    except HoplonError as error:
+        if handed.is_restart:
+            _say_unwatched(settings, handed, error)
+        raise
+    context.exit(exit_code)
+
+
+def _say_unwatched(settings: "Settings", handed: "HandedOver", error: HoplonError) -> None:
+    """The new program fails after all: the parts of the one before serve on, but nobody looks after them."""
+    from hoplon.service.restart import note_restart
+    from hoplon.storage.state import StateDirectory
+
+    pids = ", ".join(f"{part} {pid}" for part, pid in handed.parts.items())
+    message = f"{error.message}; the parts run on without a supervisor ({pids}): stop them, then start `hoplon up`"
+    note_restart(StateDirectory(settings.state.absolute()), is_done=False, message=message)
+    click.echo(f"error: {message}", err=True)
+
+
+def _check(settings: "Settings") -> None:
+    from hoplon.service.start_check import check_start
+
+    check_start(settings)
+    click.echo("Settings, certificates, database and bundle are fit for this version.")
+
+
+def _run(settings: "Settings", handed: "HandedOver") -> int:
+    """Supervise until everything has stopped; the exit code. Becomes another program when asked to restart."""
     from hoplon.service.api_start import start_of
     from hoplon.service.gateway_start import prepare_gateway
     from hoplon.storage.locks import holding_part
-    from hoplon.supervisor import supervise
+    from hoplon.supervisor import Running, supervise
 
-    settings = settings_of(config, **flags)
     parts = ("supervisor", "gateway", "api", "worker")
-    with prepare_gateway(settings, parts) as start, holding_part(start.state, "supervisor"):
+    with prepare_gateway(settings, parts, handed) as start, holding_part(start.state, "supervisor"):
         assert start.listeners.admin is not None  # noqa: S101  the API is one of the parts
         api = start_of(settings, start.state, start.listeners.admin)
-        exit_code = supervise(_plans(start, api), _Teller(start, api).tell)
-    context.exit(exit_code)
+        plans, tell = _plans(start, api), _Teller(start, api).tell
+        ended = supervise(plans, tell, Running(handed.parts, handed.leaving), must_replace=handed.is_restart)
+        while ended.running is not None:
+            _restart(start, ended.running)
+            ended = supervise(plans, tell, ended.running)
+    return ended.exit_code
+
+
+def _restart(start: "GatewayStart", running: "Running") -> None:
+    """Become the program that is installed now; come back, with everything as it was, when that could not start."""
+    from hoplon.service.restart import become_new_program, note_restart, why_not
+
+    reason = why_not()
+    if reason is None:
+        become_new_program(start.listeners, running.parts, running.leaving)
+    note_restart(start.state, is_done=False, message=reason)
+    click.echo(f"No restart; everything goes on as it was: {reason}", err=True)
 
 
 def _plans(start: "GatewayStart", api: "ApiStart") -> "list[PartPlan]":
     from hoplon.cli.worker import worker_command
     from hoplon.service.gateway import gateway_status
+    from hoplon.service.restart import gateway_succession
     from hoplon.supervisor import PartPlan
 
     def gateway_serves(pid: int) -> bool:
@@ -65,6 +124,7 @@ def _plans(start: "GatewayStart", api: "ApiStart") -> "list[PartPlan]":
             stop_seconds,
             start.listeners.gateway_fds,
             is_essential=True,
+            succession=partial(gateway_succession, start),
         ),
         PartPlan("api", api.command, start.state.log("api"), api_serves, _API_STOP_SECONDS, (api.listener.fd,)),
         PartPlan("worker", worker, start.state.log("worker"), worker_works, _WORKER_STOP_SECONDS),
@@ -87,8 +147,14 @@ class _Teller:
         self._api = api
 
     def tell(self, event: "Event") -> None:
-        from hoplon.supervisor import PartReady
+        from hoplon.service.restart import note_restart
+        from hoplon.supervisor import PartReady, Restarted
 
+        if isinstance(event, Restarted):
+            failed = ", ".join(event.failed)
+            note_restart(
+                self._start.state, not failed, f"not replaced: {failed}" if failed else "every part is replaced"
+            )
         if isinstance(event, PartReady) and event.name == "gateway" and event.restarts == 0:
             for line in first_screen(self._start, self._api):
                 click.echo(line)
@@ -97,7 +163,7 @@ class _Teller:
 
 
 def _sentence(event: "Event") -> str | None:
-    from hoplon.supervisor import PartDied, PartReady, PartStopped, Stopping
+    from hoplon.supervisor import PartDied, PartReady, PartReplaced, PartStopped, Stopping, SuccessorFailed
 
     match event:
         case PartReady(name, pid, seconds, restarts) if restarts:
@@ -108,6 +174,11 @@ def _sentence(event: "Event") -> str | None:
             )
         case PartDied(name, exit_code, seconds, log):
             return f"The {name} has died ({_ending(exit_code)}); it is started again in {seconds:g} s. See {log}."
+        case PartReplaced(name, old_pid, pid, seconds):
+            return f"The {name} was replaced after {seconds:.1f} s (pid {old_pid} → {pid})."
+        case SuccessorFailed(name, exit_code, log):
+            why = "it was not ready in time" if exit_code is None else f"{_ending(exit_code)}: {_last_words(log)}"
+            return f"The successor of the {name} failed ({why}); the {name} before goes on. See {log}."
         case Stopping(signal_name, is_hurry=False):
             return f"\nStopping ({signal_name}); requests under way may finish. Again to stop at once."
         case Stopping():

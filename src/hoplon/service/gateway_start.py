@@ -16,6 +16,7 @@ from hoplon.errors import HoplonError
 from hoplon.model.mode import Mode
 from hoplon.policy.zone import url_fault
 from hoplon.service.certificates import check_certificates
+from hoplon.service.handed_over import NOTHING, HandedOver
 from hoplon.service.listeners import Listener, Listeners, open_listeners
 from hoplon.service.policy import create_first_zone, ensure_bundle, no_zone
 from hoplon.service.workspace import Workspace, open_workspace
@@ -41,31 +42,37 @@ class GatewayStart:
 
 
 @contextmanager
-def prepare_gateway(settings: Settings, parts: tuple[str, ...]) -> Iterator[GatewayStart]:
+def prepare_gateway(settings: Settings, parts: tuple[str, ...], handed: HandedOver = NOTHING) -> Iterator[GatewayStart]:
     """Check, open the listeners, create what is missing and write the configuration. The sockets close with the block.
 
-    `parts` are those that will start: none of them may run already. A gateway that starts alone does without the
-    database when a bundle is in place; `hoplon up` does not.
+    `parts` are those that will start: none of them may run already unless it was `handed` over. A gateway that starts
+    alone does without the database when a bundle is in place, and so does an `up` that restarts; any other does not.
     """
-    _check_upstream(settings)
-    check_certificates(settings.tls)
+    check_settings(settings)
     state = StateDirectory(settings.state.absolute())
     if not state.current.exists() and not state.database.exists() and settings.upstream is None:
         raise no_zone()
     for part in parts:
-        if part_holder(state, part) is not None:
+        if part not in handed.parts and part_holder(state, part) is not None:
             raise part_in_use(state, part)
-    with open_listeners(settings, with_admin="api" in parts) as listeners:
+    with open_listeners(settings, "api" in parts, handed.listeners) as listeners:
         try:
             zones, notices = _prepare_policy(settings)
         except HoplonError as error:
-            if parts != ("gateway",) or not error.code.startswith("database.") or not state.current.exists():
+            must_have_database = parts != ("gateway",) and not handed.is_restart
+            if must_have_database or not error.code.startswith("database.") or not state.current.exists():
                 raise
             zones, notices = (), (f"{error.message}; the gateway serves the bundle that is in place",)
         configuration = state.run / "gateway.json"
         replace_file(configuration, json.dumps(gateway_configuration(settings, state, listeners), indent=2).encode())
         command = (sys.executable, "-m", "hoplon.gateway_process", str(configuration))
         yield GatewayStart(state, settings, listeners, command, read_mode(state), zones, notices)
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise what is wrong with the upstream or the certificates that the settings name."""
+    _check_upstream(settings)
+    check_certificates(settings.tls)
 
 
 def _prepare_policy(settings: Settings) -> tuple[tuple[ZoneSummary, ...], tuple[str, ...]]:

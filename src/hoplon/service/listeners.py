@@ -4,7 +4,7 @@ is one clear error, and a restarted part loses no connection that waits."""
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ BACKLOG = 4096
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One open listening socket, inheritable by the gateway."""
+    """One open listening socket, inheritable by the gateway; `name` is its setting and the address given there."""
 
-    setting: str
+    name: str
     is_tls: bool
     socket: socket.socket
 
@@ -46,29 +46,46 @@ class Listeners:
     status: Listener
     admin: Listener | None = None
 
+    def by_name(self) -> dict[str, int]:
+        """The descriptor of every socket, by what `open_listeners` calls it."""
+        admin = [self.admin] if self.admin is not None else []
+        return {listener.name: listener.fd for listener in (*self.traffic, self.status, *admin)}
+
     @property
     def gateway_fds(self) -> tuple[int, ...]:
         return (*(listener.fd for listener in self.traffic), self.status.fd)
 
 
 @contextmanager
-def open_listeners(settings: Settings, with_admin: bool = False) -> Iterator[Listeners]:
-    """The sockets of a gateway, `with_admin` of the API too; or the error of the first that cannot be opened."""
+def open_listeners(
+    settings: Settings, with_admin: bool = False, handed_over: Mapping[str, int] | None = None
+) -> Iterator[Listeners]:
+    """The sockets of a gateway, `with_admin` of the API too; or the error of the first that cannot be opened.
+
+    `handed_over` are sockets that are open already, by name. One that no setting names any more is closed.
+    """
+    given = dict(handed_over or {})
     with ExitStack() as sockets:
-        traffic = tuple(_open(address, "listen", sockets) for address in settings.listen)
-        status = _open(settings.status, "status", sockets)
-        yield Listeners(traffic, status, _open(settings.admin, "admin", sockets) if with_admin else None)
+        traffic = tuple(_open(address, "listen", sockets, given) for address in settings.listen)
+        status = _open(settings.status, "status", sockets, given)
+        admin = _open(settings.admin, "admin", sockets, given) if with_admin else None
+        for descriptor in given.values():
+            os.close(descriptor)
+        yield Listeners(traffic, status, admin)
 
 
 @contextmanager
 def open_admin_listener(settings: Settings) -> Iterator[Listener]:
     """The socket of the API alone."""
     with ExitStack() as sockets:
-        yield _open(settings.admin, "admin", sockets)
+        yield _open(settings.admin, "admin", sockets, {})
 
 
-def _open(address: str, setting: str, sockets: ExitStack) -> Listener:
+def _open(address: str, setting: str, sockets: ExitStack, handed_over: dict[str, int]) -> Listener:
     is_tls, host, port = parse_address(address, tls_allowed=True)
+    name = f"{setting} {host}:{port}"
+    if name in handed_over:
+        return Listener(name, is_tls, sockets.enter_context(socket.socket(fileno=handed_over.pop(name))))
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         opened = sockets.enter_context(socket.socket(family, socket.SOCK_STREAM))
@@ -80,7 +97,7 @@ def _open(address: str, setting: str, sockets: ExitStack) -> Listener:
     except OSError as error:
         raise _cannot_listen(address, port, setting, error) from error
     opened.set_inheritable(True)
-    return Listener(setting, is_tls, opened)
+    return Listener(name, is_tls, opened)
 
 
 def _cannot_listen(address: str, port: int, setting: str, error: OSError) -> HoplonError:

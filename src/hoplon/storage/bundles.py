@@ -112,6 +112,16 @@ def manifest_hash(path: Path) -> str | None:
         return None
 
 
+def current_bundle(state: StateDirectory) -> PolicyBundle | None:
+    """The bundle in place, with those of its parts that are there; None when there is none."""
+    try:
+        manifest = state.current.read_bytes()
+    except FileNotFoundError:
+        return None
+    digests = [digest for digest in _part_digests(state.current) if (state.bundle_parts / digest).is_file()]
+    return PolicyBundle(manifest, {digest: (state.bundle_parts / digest).read_bytes() for digest in digests})
+
+
 def collect_garbage(state: StateDirectory) -> int:
     """Delete parts that neither `current`, `last_good` nor a recent manifest names; how many were deleted."""
     recent = _newest_first(_history(state))

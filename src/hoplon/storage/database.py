@@ -87,6 +87,13 @@ def database_revision(path: Path) -> str | None:
         engine.dispose()
 
 
+def check_revision(path: Path) -> None:
+    """Raise `database.newer` when this version does not know the database. Changes nothing."""
+    revision = database_revision(path)
+    if revision is not None and revision > NEWEST:
+        raise _newer(revision)
+
+
 def _make_private(path: Path) -> None:
     """Create the file where it is missing: SQLite would let everybody read it. What stands in the way, SQLite says."""
     with suppress(OSError):
@@ -128,14 +135,18 @@ def _migrate(engine: Engine, revision: str | None) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
-        raise HoplonError(
-            "database.newer",
-            f"the database was written by a newer version of Hoplon (revision {revision}, this one knows {NEWEST})",
-            "install that version again, or use another --state DIR; nothing was changed",
-        )
+        raise _newer(revision)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _newer(revision: str) -> HoplonError:
+    return HoplonError(
+        "database.newer",
+        f"the database was written by a newer version of Hoplon (revision {revision}, this one knows {NEWEST})",
+        "install that version again, or use another --state DIR; nothing was changed",
+    )
 
 
 def _explained(error: SQLAlchemyError, path: Path) -> HoplonError:
