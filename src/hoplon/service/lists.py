@@ -107,23 +107,23 @@ def get_item(workspace: Workspace, list_id: str, item_id: str) -> tuple[Kind, St
 
 def append_items(workspace: Workspace, actor: Actor, list_id: str, given: Sequence[Any]) -> BulkOperation:
     """Add items; one that is already there gets the new comment. Raises `list.unknown`, `list.invalid`."""
+    items = _read(get_list(workspace, list_id).kind, given)
     with transaction(workspace.database) as connection:
         target = _the_list(connection, list_id)
-        items = _read(target.kind, given)
-        known = store.item_ids(connection, list_id)
-        count = len(known.keys() | {item.key for item in items})
+        known = store.item_ids_of(connection, list_id, [item.key for item in items])
+        count = target.item_count + len(items) - len(known)
         return _put(connection, actor, "append_items", target, items, known, count)
 
 
 def replace_items(workspace: Workspace, actor: Actor, list_id: str, given: Sequence[Any]) -> BulkOperation:
     """Make these the only items; one that was there keeps its id. Raises `list.unknown`, `list.invalid`."""
+    items = _read(get_list(workspace, list_id).kind, given)
     with transaction(workspace.database) as connection:
         target = _the_list(connection, list_id)
-        items = _read(target.kind, given)
         known = store.item_ids(connection, list_id)
         if len(items) <= MAX_ITEMS:
             kept = {item.key for item in items}
-            store.remove_items(connection, list_id, [known[key] for key in known if key not in kept])
+            store.remove_items(connection, [known[key] for key in known if key not in kept])
         return _put(connection, actor, "replace_items", target, items, known, len(items))
 
 
@@ -131,7 +131,7 @@ def remove_items(workspace: Workspace, actor: Actor, list_id: str, ids: Sequence
     """Remove the items with these ids; none removes nothing. Raises `list.unknown`, `list.item_unknown`."""
     with transaction(workspace.database) as connection:
         target = _the_list(connection, list_id)
-        known = set(store.item_ids(connection, list_id).values())
+        known = store.known_items(connection, list_id, ids)
         unknown = tuple(
             Problem(f"items[{index}].id", f"the list has no item `{item_id}`")
             for index, item_id in enumerate(ids)
@@ -139,7 +139,7 @@ def remove_items(workspace: Workspace, actor: Actor, list_id: str, ids: Sequence
         )
         if unknown:
             raise HoplonError("list.item_unknown", "some items are not in the list; nothing was changed", None, unknown)
-        store.remove_items(connection, list_id, ids)
+        store.remove_items(connection, ids)
         return _done(connection, actor, "remove_items", target, len(set(ids)))
 
 
@@ -190,6 +190,7 @@ def _the_list(connection: Connection, list_id: str) -> ValueList:
 
 
 def _read(kind: Kind, given: Sequence[Any]) -> list[ListItem]:
+    """The items of a body. A list's kind never changes, so nobody has to wait while they are read."""
     items, problems = read_items(kind, given)
     if problems:
         raise HoplonError("list.invalid", "some items cannot be taken; nothing was changed", None, tuple(problems))

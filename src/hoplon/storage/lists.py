@@ -1,7 +1,7 @@
 """Lists, their items and what was changed in bulk, in the database. Takes and gives nouns of `model.lists`."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -82,6 +82,27 @@ def item_ids(connection: Connection, list_id: str) -> dict[str, str]:
     return {row.key: row.id for row in connection.execute(query)}
 
 
+def item_ids_of(connection: Connection, list_id: str, keys: Sequence[str]) -> dict[str, str]:
+    """The ids of those of these keys that are in a list, by key."""
+    query = select(list_items.c.key, list_items.c.id).where(list_items.c.list_id == list_id)
+    return {
+        row.key: row.id
+        for chunk in _chunks(keys)
+        for row in connection.execute(query.where(list_items.c.key.in_(chunk)))
+    }
+
+
+def known_items(connection: Connection, list_id: str, ids: Sequence[str]) -> set[str]:
+    """Those of these ids that are of items in a list."""
+    query = select(list_items.c.list_id, list_items.c.id)
+    return {
+        row.id
+        for chunk in _chunks(ids)
+        for row in connection.execute(query.where(list_items.c.id.in_(chunk)))
+        if row.list_id == list_id
+    }
+
+
 def put_items(
     connection: Connection, list_id: str, items: Sequence[ListItem], known: dict[str, str], now: datetime
 ) -> None:
@@ -96,12 +117,10 @@ def put_items(
         connection.execute(update(list_items).where(list_items.c.id == bindparam("item_id")).values(columns), changed)
 
 
-def remove_items(connection: Connection, list_id: str, ids: Collection[str]) -> None:
-    """Delete the items with these ids from a list."""
-    every = list(ids)
-    for start in range(0, len(every), _CHUNK):
-        chunk = every[start : start + _CHUNK]
-        connection.execute(delete(list_items).where(list_items.c.list_id == list_id, list_items.c.id.in_(chunk)))
+def remove_items(connection: Connection, ids: Collection[str]) -> None:
+    """Delete the items with these ids. By the id alone: with the list's as well, SQLite walks the whole list."""
+    for chunk in _chunks(list(ids)):
+        connection.execute(delete(list_items).where(list_items.c.id.in_(chunk)))
 
 
 def add_bulk_operation(connection: Connection, operation: BulkOperation) -> None:
@@ -125,6 +144,11 @@ def bulk_operation(connection: Connection, operation_id: str) -> BulkOperation |
     """What became of a bulk operation, by its id."""
     row = connection.execute(select(list_bulk_operations).where(list_bulk_operations.c.id == operation_id)).first()
     return None if row is None else BulkOperation(row.id, row.list_id, row.completed, row.error)
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]
 
 
 def _found(search: ItemSearch) -> ColumnElement[bool]:
