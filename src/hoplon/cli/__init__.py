@@ -30,6 +30,7 @@ COMMANDS: tuple[Command, ...] = (
         "List the operations seen and saved; save and remove them.",
     ),
     Command("import", "hoplon.cli.importing:importing", "Save the operations that OpenAPI descriptions list."),
+    Command("labels", "hoplon.cli.labels:labels", "List labels, make them, and say which operations carry them."),
     Command("records", "hoplon.cli.records:records", "Follow, query, export and show traffic records."),
     Command("token", "hoplon.cli.token:token", "Make, list and revoke API tokens and the credentials of gateways."),
     Command("audit", "hoplon.cli.audit:audit", "Show, export and verify the audit log."),

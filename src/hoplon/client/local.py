@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hoplon.client.local_labels import LocalLabels
 from hoplon.client.local_operations import LocalOperations
 from hoplon.errors import HoplonError
 from hoplon.model.gateway import RemoteGateway
@@ -60,6 +61,7 @@ class Local:
         self.mode = LocalMode(self._store)
         self.policy = LocalPolicy(self._store)
         self.operations = LocalOperations(self._store.workspace)
+        self.labels = LocalLabels(self._store.workspace)
 
     def __enter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from hoplon.client.connection import Connection
+from hoplon.client.remote_labels import RemoteLabels
 from hoplon.client.remote_operations import RemoteOperations
 from hoplon.client.remote_policy import RemotePolicy
 from hoplon.client.remote_zones import RemoteGateways, RemoteMode, RemoteZones
@@ -23,6 +24,7 @@ class Remote:
         self.mode = RemoteMode(self._connection)
         self.policy = RemotePolicy(self._connection, self.zones)
         self.operations = RemoteOperations(self._connection, self.zones)
+        self.labels = RemoteLabels(self._connection, self.zones)
 
     def __enter__(self) -> Self:
         return self
