@@ -69,6 +69,49 @@ def _error_codes(exit_code: int) -> str:
     return " ".join(f"`{code}`" for code, number in EXIT_CODES.items() if number == exit_code)
 
 
+def routes() -> str:
+    """Every route that does something, and the permission group that it asks for."""
+    from hoplon.api.app import load_target
+    from hoplon.api.routes import ROUTES
+
+    rows = [
+        [f"`{route.method} {route.path}`", load_target(route).description.summary, _groups(route)]
+        for route in ROUTES
+        if route.handler is not None
+    ]
+    return table(["route", "what it does", "permission group"], rows)
+
+
+def _groups(route: Any) -> str:
+    return " and ".join(group for group in (route.group, route.also) if group) or "any token"
+
+
+def unavailable_routes() -> str:
+    """The features that are still to come, and how many routes each has."""
+    from hoplon.api.routes import ROUTES
+
+    features: dict[str, list[str]] = {}
+    for route in ROUTES:
+        if route.handler is None:
+            features.setdefault(route.feature, []).append(route.path)
+    rows = [[f"`{feature}`", _below(paths)] for feature, paths in features.items()]
+    return table(["feature", "routes below"], rows)
+
+
+def _below(paths: Sequence[str]) -> str:
+    """The resources that paths belong to, each once."""
+    tops = ("/".join(path.split("/")[5 : 7 if "api_gateway" in path else 6]) for path in paths)
+    return " ".join(f"`{top}`" for top in dict.fromkeys(tops))
+
+
+def api_errors() -> str:
+    """Every error code of the API with its number and HTTP status."""
+    from hoplon.api.errors import ERRORS
+
+    rows = [[str(form.number), str(int(form.status)), f"`{code}`"] for code, form in ERRORS.items()]
+    return table(["number", "status", "code"], sorted(rows, key=lambda row: int(row[0])))
+
+
 def facts() -> str:
     """The engine's fact table."""
     from hoplon import _native
@@ -123,11 +166,12 @@ def _cell(value: object, is_code: bool) -> str:
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "settings.md": {"settings": settings},
     "cli.md": {"commands": commands, "exit-codes": exit_codes},
+    "api.md": {"routes": routes, "unavailable": unavailable_routes, "errors": api_errors},
     "facts.md": {"facts": facts, "violations": violations},
     "metrics.md": {"metrics": metrics},
     "records.md": {kind: _record_columns(kind) for kind in ("records", "violations", "observations")},
 }
-NEEDS_ENGINE = frozenset({"facts.md", "metrics.md", "records.md"})
+NEEDS_ENGINE = frozenset({"api.md", "facts.md", "metrics.md", "records.md"})
 
 
 def rendered(document: str) -> str:
