@@ -1,5 +1,6 @@
 """Who is let in: the three forms of a token, its time and place, how often, and nothing told to strangers."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -8,12 +9,16 @@ from typing import Any
 import pytest
 
 from hoplon.api.auth import client_address, parse_networks
+from hoplon.api.routes import ROUTES
 from hoplon.model.actor import SYSTEM
 from hoplon.model.api_token import ApiToken
+from hoplon.model.audit import AuditFilter
+from hoplon.service.audit import list_audit
 from hoplon.service.token_secret import new_secret
 from hoplon.service.token_wishes import TokenWish, spec_of_wish
 from hoplon.service.tokens import create_token, get_token, revoke_token
 from hoplon.service.workspace import Workspace, open_workspace
+from hoplon.service.zones import create_zone
 from hoplon.settings.fields import ApiSettings
 from support.api_server import Client, Reply, serving
 
@@ -163,3 +168,29 @@ def test_the_last_use_is_written_beside_the_requests(workspace: Workspace) -> No
     used = get_token(workspace, token.id).last_used_on
     assert used is not None
     assert before - timedelta(seconds=1) < used < datetime.now(UTC)
+
+
+def test_no_answer_tells_of_a_zone_out_of_sight(workspace: Workspace) -> None:
+    own = create_zone(workspace, SYSTEM, "own.test").id
+    foreign = create_zone(workspace, SYSTEM, "planted-foreign.test").id
+    _, secret = make(workspace, zones=("own.test",))
+    with door(workspace) as client:
+        asked = {
+            route.path: ask(client, secret, re.sub(r"\{\w+\}", "x", route.path.replace("{zone_id}", own)))
+            for route in ROUTES
+            if route.method == "GET"
+        }
+    assert sum(reply.status == 200 for reply in asked.values()) >= 10
+    for path, reply in asked.items():
+        assert foreign.encode() not in reply.content, path
+        assert b"planted-foreign" not in reply.content, path
+
+
+def test_a_change_is_logged_with_the_token_the_address_and_the_id_of_its_request(workspace: Workspace) -> None:
+    token, secret = make(workspace)
+    with door(workspace) as client:
+        reply = Client(client.host, client.port, secret).ask("POST", ZONES, {"name": "new.test"})
+    assert reply.status == 200
+    entry = list_audit(workspace, AuditFilter(), per_page=1).items[0]
+    assert (entry.actor_kind, entry.actor_id, entry.actor_name) == ("token", token.id, "made")
+    assert (entry.address, entry.request_id) == ("127.0.0.1", reply.headers["hoplon-request-id"])

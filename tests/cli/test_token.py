@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,18 @@ def test_the_audit_log_shows_exports_and_verifies(state: Path) -> None:
     assert hoplon(state, "audit", "verify", "--known", f"1:{'0' * 64}").returncode == 1
     assert hoplon(state, "audit", "verify", "--known", "x").returncode == 2
     assert hoplon(state, "audit", "--since", "yesterday").returncode == 2
+
+
+def test_an_export_can_be_verified_by_who_has_nothing_else(state: Path) -> None:
+    hoplon(state, "token", "create", "--name", "Zoë's robot", "--expires", "1h")
+    previous = "0" * 64
+    for line in hoplon(state, "audit", "export").stdout.splitlines():
+        entry = json.loads(line)
+        found = entry.pop("hash")
+        entry["details"] = json.dumps(entry["details"], sort_keys=True, ensure_ascii=False)
+        document = json.dumps(entry, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        assert (entry["previous_hash"], sha256(document.encode()).hexdigest()) == (previous, found)
+        previous = found
 
 
 def test_an_audit_log_that_was_changed_is_told_by_verify_and_doctor(state: Path) -> None:
