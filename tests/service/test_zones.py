@@ -154,3 +154,12 @@ def test_hosts_that_saved_operations_need_stay(workspace: Workspace, zone: ZoneS
     error = error_of(edit_zone, workspace, ACTOR, zone.id, {"hosts": ["other.test"]})
     assert [problem.path for problem in error.problems] == ["operations.saved[0].host"]
     assert get_zone(workspace, zone.id).hosts == zone.hosts
+
+
+def test_there_are_as_many_zones_as_a_bundle_holds(
+    workspace: Workspace, zone: ZoneSummary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hoplon.service.changes.MAX_ZONES", 2)
+    create_zone(workspace, ACTOR, "second.test")
+    assert error_of(create_zone, workspace, ACTOR, "third.test").code == "zone.too_many"
+    assert edit_zone(workspace, ACTOR, zone.id, {"merge_slashes": True}).version == 2

@@ -51,6 +51,7 @@ ERRORS: dict[str, ErrorForm] = {
     "zone.overlap": ErrorForm(HTTPStatus.CONFLICT, 11014),
     "zone.unsupported": ErrorForm(HTTPStatus.BAD_REQUEST, 11015),
     "zone.last_active": ErrorForm(HTTPStatus.CONFLICT, 11016),
+    "zone.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11017),
     "policy.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11021),
     "policy.version_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11022),
     "policy.locked": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11023),
@@ -76,6 +77,8 @@ ERRORS: dict[str, ErrorForm] = {
     "usage": ErrorForm(HTTPStatus.BAD_REQUEST, 11506),
     # bundles and gateways
     "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
+    "bundle.unwritable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11203),
+    "bundle.refused": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11204),
     "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),
     # labels
     "label.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11301),

@@ -77,7 +77,8 @@ class Assembler:
     def settle(self) -> str | None:
         """Put what is committed in place now; the bundle's hash, None when no zone has an upstream.
 
-        Raises `bundle.unwritable`, `bundle.refused` or an error of the store; the bundle before stays.
+        Raises `bundle.unwritable`, `bundle.refused` or an error of the store; the bundle before stays, and what is
+        committed stays committed.
         """
         with self._one_at_a_time, changing_policy(self._state):
             committed = self._read()
@@ -144,12 +145,8 @@ class Assembler:
             compiled = [self._compile(connection, zone) for zone in zones]
             active = tuple(each for each in compiled if each is not None)
             served = {each.zone_id for each in active}
-            unnamed = [
-                zone
-                for zone in zones
-                if zone.id in served and policies.has_unnamed_bundle(connection, zone.id, zone.version)
-            ]
-        return _Committed(zones, active, tuple(unnamed))
+            unnamed = served & policies.zones_without_bundle(connection)
+        return _Committed(zones, active, tuple(zone for zone in zones if zone.id in unnamed))
 
     def _compile(self, connection: Connection, zone: Zone) -> CompiledZone | None:
         """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest."""

@@ -29,6 +29,8 @@ from hoplon.spelling import did_you_mean
 from hoplon.storage import audit, policies
 from hoplon.storage.database import transaction
 
+MAX_ZONES = 1000
+"""As many as a bundle holds."""
 _NOWHERE = Upstream("http://127.0.0.1:9")
 """What stands for the upstreams of a zone that has none yet, when the engine is asked about the rest of it."""
 _NOBODY = "0" * 32
@@ -138,13 +140,21 @@ def create_zone_with(workspace: Workspace, actor: Actor, zone_id: str, policy: P
 
 
 def check_beside_others(connection: Connection, zone_id: str, zone: ZonePolicy) -> None:
-    """Raise `zone.overlap` when another zone has the name or one of the hosts."""
+    """Raise `zone.overlap` when another zone has the name or one of the hosts, `zone.too_many` for one too many."""
     tables = policies.read_tables(connection, stores.ZONE)
-    others = [stores.stored_zone(table) for other, table in tables.items() if other != zone_id]
+    others = [_claims(table) for other, table in tables.items() if other != zone_id]
+    if len(others) >= MAX_ZONES:
+        message = f"an installation has at most {MAX_ZONES} zones"
+        raise HoplonError("zone.too_many", message, "remove one, or set up another installation")
     if problems := check_zones([*others, zone]):
         raise HoplonError(
             "zone.overlap", f"zone {zone.name} collides with another zone; nothing was changed", None, problems
         )
+
+
+def _claims(table: Mapping[str, Any]) -> ZonePolicy:
+    """What another zone claims; the rest of its table is not looked at, there may be hundreds."""
+    return ZonePolicy(table["name"], (), tuple(table["hosts"]))
 
 
 def check_written(workspace: Workspace, zone: ZonePolicy, features: Mapping[str, Any]) -> PolicyBundle:

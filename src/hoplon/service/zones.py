@@ -59,7 +59,12 @@ class ZoneSummary:
 def list_zones(workspace: Workspace) -> list[ZoneSummary]:
     """Every zone, in the order of creation."""
     with reading(workspace.database) as connection:
-        return _summaries(connection, policies.all_zones(connection))
+        tables, fallthrough = (policies.read_tables(connection, name) for name in (ZONE, "operations"))
+        saved = operations.counts(connection)
+        return [
+            _summary(zone, stored_zone(tables[zone.id]), saved.get(zone.id, 0), fallthrough[zone.id]["fallthrough"])
+            for zone in policies.all_zones(connection)
+        ]
 
 
 def get_zone(workspace: Workspace, zone_id: str) -> ZoneSummary:
@@ -68,7 +73,9 @@ def get_zone(workspace: Workspace, zone_id: str) -> ZoneSummary:
         zone = policies.zone_by_id(connection, zone_id)
         if zone is None:
             raise zone_unknown_id(zone_id)
-        return _summaries(connection, [zone])[0]
+        table, fallthrough = (policies.read_table(connection, zone_id, name) for name in (ZONE, "operations"))
+        saved = operations.count(connection, zone_id)
+    return _summary(zone, stored_zone(table), saved, fallthrough["fallthrough"])
 
 
 def zone_policy(workspace: Workspace, zone_id: str) -> ZonePolicy:
@@ -145,16 +152,6 @@ def delete_zone(workspace: Workspace, actor: Actor, zone_id: str, if_match: int 
         policies.remove_zone(connection, zone_id)
         audit.append(connection, AuditEntry(actor, "delete", "zone", zone_id, zone_id, {"name": zone.name}))
     workspace.assembler.request()
-
-
-def _summaries(connection: Connection, zones: Sequence[Zone]) -> list[ZoneSummary]:
-    tables = policies.read_tables(connection, ZONE)
-    saved = operations.counts(connection)
-    fallthrough = policies.read_tables(connection, "operations")
-    return [
-        _summary(zone, stored_zone(tables[zone.id]), saved.get(zone.id, 0), fallthrough[zone.id]["fallthrough"])
-        for zone in zones
-    ]
 
 
 def _summary(zone: Zone, policy: ZonePolicy, saved: int, fallthrough: str) -> ZoneSummary:

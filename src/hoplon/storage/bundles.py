@@ -157,9 +157,10 @@ def write_mode(state: StateDirectory, mode: Mode) -> None:
 
 def _unwritable(error: OSError) -> HoplonError:
     message = f"the bundle could not be written: {error.strerror} ({error.filename})"
-    return HoplonError(
-        "bundle.unwritable", message, "traffic goes on under the bundle before; make room, then try again"
+    hint = (
+        "traffic goes on under the bundle before; make room, then try again (`hoplon policy history` says what is kept)"
     )
+    return HoplonError("bundle.unwritable", message, hint)
 
 
 def _history(state: StateDirectory) -> Path:

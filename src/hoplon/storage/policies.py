@@ -128,12 +128,11 @@ def name_bundle(connection: Connection, zone_id: str, version: int, bundle: str)
     connection.execute(update(policy_versions).where(unnamed).values(bundle=bundle))
 
 
-def has_unnamed_bundle(connection: Connection, zone_id: str, version: int) -> bool:
-    """Whether this version is not known to be in place."""
-    query = select(policy_versions.c.id).where(
-        policy_versions.c.zone_id == zone_id, policy_versions.c.version == version, policy_versions.c.bundle.is_(None)
-    )
-    return connection.execute(query).first() is not None
+def zones_without_bundle(connection: Connection) -> set[str]:
+    """The ids of the zones whose newest version is not known to be in place."""
+    newest = (policy_versions.c.zone_id == zones.c.id) & (policy_versions.c.version == zones.c.version)
+    query = select(zones.c.id).join(policy_versions, newest).where(policy_versions.c.bundle.is_(None))
+    return set(connection.execute(query).scalars())
 
 
 def _sentences(changes: Sequence[str]) -> str:

@@ -19,37 +19,29 @@ down_revision = "0001"
 
 _OPERATION_NAMESPACE = UUID("6f0e7a52-5f0c-5d5e-9f66-0c9b0d6a3c11")
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_.-]*\}")
+_DOCUMENTS = sa.text(
+    "SELECT version, committed_at, document FROM policy_versions WHERE zone_id = :zone ORDER BY version"
+).columns(version=sa.Integer, committed_at=sa.DateTime, document=sa.Text)
 _CURRENT = sa.text("last_version IS NULL")
 
 
 def upgrade() -> None:
-    connection = op.get_bind()
     now = datetime.now(UTC).replace(tzinfo=None)
-    documents = connection.execute(
-        sa.text(
-            "SELECT zone_id, version, committed_at, document FROM policy_versions ORDER BY zone_id, version"
-        ).columns(zone_id=sa.String, version=sa.Integer, committed_at=sa.DateTime, document=sa.Text)
-    ).all()
-    _alter_versions()
+    with op.batch_alter_table("policy_versions") as table:  # a version outlives its zone
+        table.drop_constraint("fk_policy_versions_zone_id", type_="foreignkey")
     account_id = _create_accounts(now)
     _alter_zones(account_id)
     _create_policy_rows()
     _create_lists()
     _create_access()
-    for zone_id in dict.fromkeys(row.zone_id for row in documents):
-        versions = [(row.version, row.committed_at, row.document) for row in documents if row.zone_id == zone_id]
-        _write_rows(zone_id, versions)
+    for zone_id in op.get_bind().execute(sa.text("SELECT id FROM zones")).scalars().all():
+        _write_rows(zone_id)
+    with op.batch_alter_table("policy_versions") as table:
+        table.drop_column("document")
 
 
 def downgrade() -> None:
     raise NotImplementedError("an older Hoplon cannot read policy rows: restore the backup that was made before")
-
-
-def _alter_versions() -> None:
-    """A version outlives its zone; its text is rows from now on."""
-    with op.batch_alter_table("policy_versions") as table:
-        table.drop_constraint("fk_policy_versions_zone_id", type_="foreignkey")
-        table.drop_column("document")
 
 
 def _create_accounts(now: datetime) -> str:
@@ -236,19 +228,20 @@ def _create_audit_log() -> None:
             )
 
 
-def _write_rows(zone_id: str, versions: Sequence[tuple[int, datetime, str]]) -> None:
-    """The rows of one zone's documents, oldest first."""
+def _write_rows(zone_id: str) -> None:
+    """The rows of one zone's documents, oldest first; one document at a time, for there may be many big ones."""
     tables: dict[tuple[str, str], list[int]] = {}
     saved: dict[tuple[str, str, str], list[int]] = {}
-    moments = {version: moment for version, moment, _ in versions}
-    for version, _, document in versions:
+    moments: dict[int, datetime] = {}
+    for version, moment, document in op.get_bind().execute(_DOCUMENTS, {"zone": zone_id}):
+        moments[version] = moment
         content = tomllib.loads(document)
         for entry in content["operations"].pop("saved", []):
             saved.setdefault((entry["method"], entry["host"], entry["path"]), []).append(version)
         for feature in ("zone", "operations"):
             text = json.dumps(content[feature], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             tables.setdefault((feature, text), []).append(version)
-    newest = versions[-1][0]
+    newest = max(moments)
     _insert_tables(zone_id, tables, newest)
     _insert_operations(zone_id, saved, moments, newest)
 
