@@ -107,7 +107,12 @@ fn matching() {
 }
 
 fn transactions() {
-    let bundle = Arc::new(bundle(&api(1_000)).load().expect("a good bundle"));
+    let text = bundle(&api(1_000));
+    let absent = ["x-a", "x-b", "x-c", "x-d", "x-e", "x-f", "x-g", "x-h", "x-i"].map(|name| ["header", name]);
+    let ten: Vec<_> = absent.into_iter().chain([["cookie", "sid"]]).collect();
+    let load = |text: BundleText| Arc::new(text.load().expect("a good bundle"));
+    let [plain, one, ten] =
+        [load(text.clone()), load(text.clone().identified_by(&[["cookie", "sid"]])), load(text.identified_by(&ten))];
     let keys = Keys::derive(&[7; 32]);
     let sampler = Sampler::default();
     let mut headers = HeaderMap::new();
@@ -116,16 +121,20 @@ fn transactions() {
         ("user-agent", "curl/8.5.0"),
         ("accept", "application/json"),
         ("content-type", "application/json"),
+        ("cookie", "theme=dark; consent=yes; sid=8f14e45fceea167a5a36dedd4bea2543"),
         ("authorization", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.signature"),
     ] {
         headers.insert(name, value.parse().expect("a header value"));
     }
     let response = HeaderMap::from_iter([(http::header::CONTENT_TYPE, "application/json".parse().expect("a header value"))]);
     let client: IpAddr = [192, 0, 2, 1].into();
-    for (name, sampled, target) in [
-        ("nothing sampled", false, "/v1/resource-99/8f14e45f/items/42?page=2&sort=name"),
-        ("path to normalise", false, "/v1/resource-99/8f14e45f/./items/%34%32?page=2&sort=name"),
-        ("every one sampled", true, "/v1/resource-99/8f14e45f/items/42?page=2&sort=name"),
+    const TARGET: &str = "/v1/resource-99/8f14e45f/items/42?page=2&sort=name";
+    for (name, bundle, sampled, target) in [
+        ("nothing sampled", &plain, false, TARGET),
+        ("path to normalise", &plain, false, "/v1/resource-99/8f14e45f/./items/%34%32?page=2&sort=name"),
+        ("every one sampled", &plain, true, TARGET),
+        ("session from a cookie", &one, false, TARGET),
+        ("session from the last of ten identifiers", &ten, false, TARGET),
     ] {
         let around = Surroundings { sampler: sampled.then_some(&sampler), dice: 0, ..Surroundings::default() };
         let head = RequestHead {
