@@ -80,3 +80,19 @@ def test_an_error_nobody_foresaw_tells_the_log_everything_and_the_caller_nothing
     assert [(request_id, str(error)) for request_id, error in told] == [
         (reply.headers["hoplon-request-id"], "the secret is xyzzy")
     ]
+
+
+def test_without_its_database_it_is_not_ready_and_says_why(workspace: Workspace, client: Client) -> None:
+    workspace.database.dispose()
+    workspace.state.database.rename(workspace.state.root / "elsewhere.db")
+    workspace.state.database.mkdir()
+    reply = client.get("/readyz")
+    assert (reply.status, reply.json["ready"], reply.json["code"]) == (503, False, "database.unusable")
+    reply = client.get(ZONES)
+    assert (reply.status, reply.error["code"]) == (503, 12002)
+
+
+def test_what_a_number_means_is_told_to_everybody(client: Client) -> None:
+    stranger = Client(client.host, client.port, None)
+    assert stranger.get("/errors/10412").json == {"number": 10412, "status": 412, "codes": ["precondition.failed"]}
+    assert stranger.get("/errors/1").status == 404

@@ -46,7 +46,7 @@ def test_alone_it_makes_its_installation_serves_and_stops_when_asked(tmp_path: P
     state = tmp_path / "state"
     with running(state) as process:
         client = client_of(state)
-        assert client.get("/readyz").json == {"ready": True}
+        assert client.get("/readyz").json == {"ready": True, "policy": None}
         assert client.get(PAGES).status == 401
         assert "hoplon_api_requests_total" in client.get("/metrics").content.decode()
         process.send_signal(signal.SIGTERM)
@@ -93,7 +93,7 @@ def test_over_tls_it_is_silent_about_that(tmp_path: Path, monkeypatch: pytest.Mo
         asked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
         process.send_signal(signal.SIGTERM)
         _, complained = process.communicate(timeout=30)
-    assert json.loads(asked.stdout) == {"ready": True}
+    assert json.loads(asked.stdout)["ready"]
     assert complained == ""
 
 

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import text
-
 from hoplon.api.envelope import JSON, Answer, answer_content, answer_plain
 from hoplon.api.errors import ERRORS
 from hoplon.api.metrics import MEDIA_TYPE, Metrics
 from hoplon.errors import HoplonError
+from hoplon.service.accounts import the_account
 from hoplon.service.workspace import Workspace
-from hoplon.storage.database import reading
 
 Page = Callable[[Mapping[str, str]], Answer]
 """From the variables of the path to an answer."""
@@ -26,14 +24,15 @@ def public_pages(workspace: Workspace, metrics: Metrics, document: Callable[[], 
 
 
 def ready(workspace: Workspace) -> Answer:
-    """200 while the database answers, else 503 with why."""
+    """200 while the database answers, else 503 with why. `policy` is why what is committed is not in place, else null:
+    no reason to send callers elsewhere, since traffic goes on under the policy before."""
     try:
-        with reading(workspace.database) as connection:
-            connection.execute(text("SELECT 1"))
+        the_account(workspace)
     except HoplonError as error:
         plain = answer_plain({"ready": False, "code": error.code, "message": error.message})
         return Answer(status=503, content=plain.content)
-    return answer_plain({"ready": True})
+    failed = workspace.assembler.error
+    return answer_plain({"ready": True, "policy": None if failed is None else failed.message})
 
 
 def explain(number: str) -> Answer:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hoplon.api.hoplon_v1 import records
+from hoplon.storage.records.query import QueryLimits
 from support.api_server import Client
 
 QUERY = "/hoplon/v1/records/query"
@@ -53,7 +54,7 @@ def test_what_cannot_be_asked_is_refused(client: Client, body: Any, code: int) -
 
 
 def test_a_query_that_takes_too_long_is_stopped(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records, "_LIMITS", records.QueryLimits(seconds=0.2, memory_bytes=256 * 1024**2))
+    monkeypatch.setattr(records, "_LIMITS", QueryLimits(seconds=0.2, memory_bytes=256 * 1024**2))
     sql = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
     assert client.ask("POST", QUERY, {"sql": sql}).error["code"] == 11502
 
