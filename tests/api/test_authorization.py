@@ -23,7 +23,7 @@ from hoplon.api.routes import ROUTES, Route
 from hoplon.model.actor import SYSTEM
 from hoplon.model.permissions import GROUPS, PermissionGroup
 from hoplon.service.token_wishes import TokenWish, spec_of_wish
-from hoplon.service.tokens import TokenSpec, change_token_to, create_token, revoke_token
+from hoplon.service.tokens import TokenSpec, change_token_to, create_token, find_token, revoke_token
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.service.zones import create_zone
 from hoplon.settings.fields import ApiSettings
@@ -166,6 +166,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         secrets = {(group.name, each): secret_in(workspace, group, each) for group in GROUPS for each in STATES}
         with probed():
             app = ControlPlane(workspace, settings)
+        revoke_in_use(workspace, app, [secrets[group.name, "revoked"] for group in GROUPS])
         yield Place(account, own, foreign, secrets, app)
         app.close()
 
@@ -182,11 +183,18 @@ def secret_in(workspace: Workspace, group: PermissionGroup, state: str) -> str |
     zones = ("own.test",) if group.scope == "zone" else ()
     wish = TokenWish(f"{group.name} {state}", (group.name,), zones, **wishes.get(state, {}))
     token, secret = create_token(workspace, SYSTEM, spec_of_wish(workspace, wish), None)
-    if state == "revoked":
-        revoke_token(workspace, SYSTEM, token.id)
-    elif state == "disabled":
+    if state == "disabled":
         change_token_to(workspace, SYSTEM, token.id, TokenSpec(token.name, token.policies, status="disabled"), None)
     return secret
+
+
+def revoke_in_use(workspace: Workspace, app: ControlPlane, secrets: list[str | None]) -> None:
+    """Revoke tokens that the door has just let in, and knows."""
+    for secret in secrets:
+        assert asyncio.run(ask(app, "GET", "/client/v4/user/tokens/verify", secret))[0] == 200
+        token = find_token(workspace, secret or "")
+        assert token is not None
+        revoke_token(workspace, SYSTEM, token.id)
 
 
 async def ask(app: ControlPlane, method: str, path: str, secret: str | None) -> tuple[int, bytes]:

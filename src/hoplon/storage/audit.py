@@ -20,14 +20,16 @@ from hoplon.storage.tables import audit_log
 FIRST_HASH = "0" * 64
 TRIGGERS = frozenset({"audit_log_no_update", "audit_log_no_delete"})
 _HASHED = tuple(column.name for column in audit_log.columns if column.name != "hash")
+_HEAD = select(audit_log.c.sequence, audit_log.c.hash).order_by(audit_log.c.sequence.desc()).limit(1)
+_INSERT = insert(audit_log)
 _ROWS_AT_ONCE = 1000
 
 
 def append(connection: Connection, entry: AuditEntry) -> None:
     """Write one entry inside the transaction of the change that it tells of: both are committed, or neither."""
-    last = connection.execute(_newest_first().limit(1)).one_or_none()
+    sequence, previous_hash = audit_head(connection)
     values = {
-        "sequence": 1 if last is None else last.sequence + 1,
+        "sequence": sequence + 1,
         "id": str(uuid4()),
         "time": datetime.now(UTC),
         "actor_kind": entry.actor.kind,
@@ -40,9 +42,9 @@ def append(connection: Connection, entry: AuditEntry) -> None:
         "zone_id": entry.zone_id,
         "request_id": entry.request_id or entry.actor.request_id,
         "details": json.dumps(redacted_details(entry.details), sort_keys=True, ensure_ascii=False),
-        "previous_hash": FIRST_HASH if last is None else last.hash,
+        "previous_hash": previous_hash,
     }
-    connection.execute(insert(audit_log).values(**values, hash=row_hash(values)))
+    connection.execute(_INSERT, {**values, "hash": row_hash(values)})
 
 
 def row_hash(values: Mapping[str, Any]) -> str:
@@ -69,7 +71,7 @@ def audit_faults(connection: Connection) -> Iterator[AuditFault]:
 
 def audit_head(connection: Connection) -> tuple[int, str]:
     """Number and hash of the newest entry; (0, 64 zeros) when there is none."""
-    row = connection.execute(_newest_first().limit(1)).one_or_none()
+    row = connection.execute(_HEAD).one_or_none()
     return (0, FIRST_HASH) if row is None else (row.sequence, row.hash)
 
 
