@@ -195,6 +195,34 @@ def test_a_full_database_is_said_and_whole_afterwards(workspace: Workspace, zone
     assert paths(workspace) == ["/a"]
 
 
+def test_a_database_that_was_moved_away_takes_nothing_and_comes_back(workspace: Workspace, zone_id: str) -> None:
+    path, aside = workspace.state.database, workspace.state.root / "aside"
+    path.rename(aside)
+    assert code_of_a_write(workspace, zone_id) == "database.unusable"
+    assert not path.exists()
+    aside.rename(path)
+    with changing_zone(workspace, ACTOR, zone_id) as change:
+        save(change, "/a")
+    assert paths(workspace) == ["/a"]
+
+
+def test_a_database_that_was_replaced_is_the_one_that_is_used(
+    workspace: Workspace, zone_id: str, tmp_path: Path
+) -> None:
+    with (
+        closing(sqlite3.connect(workspace.state.database)) as live,
+        closing(sqlite3.connect(tmp_path / "copy")) as copy,
+    ):
+        live.backup(copy)
+    with changing_zone(workspace, ACTOR, zone_id) as change:
+        save(change, "/lost")
+    workspace.state.database.with_name("hoplon.db-wal").unlink()
+    (tmp_path / "copy").rename(workspace.state.database)
+    with changing_zone(workspace, ACTOR, zone_id) as change:
+        save(change, "/kept")
+    assert paths(workspace) == ["/kept"]
+
+
 def test_a_read_only_database_is_said(workspace: Workspace, zone_id: str) -> None:
     with workspace.database.connect() as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")

@@ -77,8 +77,6 @@ ERRORS: dict[str, ErrorForm] = {
     "usage": ErrorForm(HTTPStatus.BAD_REQUEST, 11506),
     # bundles and gateways
     "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
-    "bundle.unwritable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11203),
-    "bundle.refused": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11204),
     "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),
     # labels
     "label.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11301),

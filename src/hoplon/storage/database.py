@@ -11,9 +11,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from hoplon.errors import HoplonError
 from hoplon.storage.turns import Turns, TurnTimeoutError
@@ -101,10 +103,29 @@ def _make_private(path: Path) -> None:
 
 
 def _connect(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS}, pool_size=16, max_overflow=64)
+    def connect() -> sqlite3.Connection:
+        """Never makes the file: one that was moved away would come back empty."""
+        address = f"file:{quote(str(path))}?mode=rw"
+        return sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, check_same_thread=False)
+
+    def on_checkout(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+        """A connection to a file that is not at its place any more would take changes that nobody reads again."""
+        if record.info["inode"] != _inode(path):
+            raise DisconnectionError
+
+    engine = create_engine(f"sqlite:///{path}", creator=connect, pool_size=16, max_overflow=64)
+    event.listen(engine, "connect", lambda _connection, record: record.info.update(inode=_inode(path)))
     event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "checkout", on_checkout)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
