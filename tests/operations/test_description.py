@@ -142,6 +142,26 @@ def test_path_items_may_be_references_within_the_document() -> None:
     )
 
 
+def test_yaml_may_merge_path_items_and_leave_an_operation_empty() -> None:
+    shared = "openapi: 3.1.0\nx-read: &read {get: {}, head: {}}\n"
+    text = f"{shared}paths:\n  /a: {{<<: *read, put: {{}}}}\n  /b:\n    <<: [*read]\n    post:\n".encode()
+    assert lines(read_description(text, "api.yaml")) == [
+        "GET * /a",
+        "GET * /b",
+        "HEAD * /a",
+        "HEAD * /b",
+        "POST * /b",
+        "PUT * /a",
+    ]
+
+
+def test_what_would_describe_without_end_is_refused() -> None:
+    servers = [{"url": f"https://{number}.example"} for number in range(100)]
+    item: dict[str, Any] = {method: {} for method in METHODS}
+    with pytest.raises(HoplonError, match="more than 100000 operations"):
+        described({f"/{number}": item for number in range(200)}, servers=servers)
+
+
 @pytest.mark.parametrize(
     ("document", "code", "says"),
     [

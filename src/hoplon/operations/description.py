@@ -13,6 +13,7 @@ from hoplon.operations.servers import Server, Unusable, read_servers
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 MAX_REFERENCES = 16
+_MEMBERS = (*METHODS, "servers")
 _VARIABLE = re.compile(r"\{[^{}]+\}")
 
 
@@ -64,6 +65,8 @@ class _Reader:
     host: str | None
     found: dict[str, SavedOperation] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    servers: dict[int, tuple[Server, ...]] = field(default_factory=dict)
+    described: int = 0
 
     def read(self) -> None:
         paths = self.document.get("paths")
@@ -75,32 +78,38 @@ class _Reader:
 
     def _read_item(self, path: str, item: dict[str, Node]) -> None:
         for method in METHODS:
-            operation = item.get(method)
-            if isinstance(operation, dict):
-                servers = operation.get("servers") or item.get("servers") or self.document.get("servers")
+            if method in item:
+                operation = item[method]
+                own = operation.get("servers") if isinstance(operation, dict) else None
+                servers = own or item.get("servers") or self.document.get("servers")
                 self._save(method.upper(), path, self._servers(servers))
 
     def _servers(self, servers: Node | None) -> Sequence[Server]:
-        read = read_servers(servers)
-        for each in read:
+        """Read once for each list, which many operations may share."""
+        if id(servers) not in self.servers:
+            self.servers[id(servers)] = tuple(dict.fromkeys(self._usable(servers)))
+        return self.servers[id(servers)]
+
+    def _usable(self, servers: Node | None) -> Iterator[Server]:
+        for each in read_servers(servers):
             if isinstance(each, Unusable):
                 self._note(f"server `{each.url}`: left out, {each.reason}")
-        usable = [each for each in read if isinstance(each, Server)]
-        return usable if self.host is None else [Server(self.host, each.base_path) for each in usable]
+            else:
+                yield each if self.host is None else Server(self.host, each.base_path)
 
     def _save(self, method: str, path: str, servers: Sequence[Server]) -> None:
-        for server in servers:
-            saved = self._path(server.base_path + path)
-            if saved is None:
-                continue
-            operation = SavedOperation(server.host, template.canonical_path(saved), method)
-            self.found.setdefault(str(operation.id), operation)
-        if len(self.found) > MAX_OPERATIONS:
+        self.described += len(servers)
+        if self.described > MAX_OPERATIONS:
             raise HoplonError(
                 "description.unsupported",
                 f"more than {MAX_OPERATIONS} operations are described",
                 "split the description",
             )
+        for server in servers:
+            saved = self._path(server.base_path + path)
+            if saved is not None:
+                operation = SavedOperation(server.host, template.canonical_path(saved), method)
+                self.found.setdefault(operation.id, operation)
 
     def _path(self, described: str) -> str | None:
         """The template that an operation is saved under; None, and a note, where no request could match it."""
@@ -116,20 +125,29 @@ class _Reader:
         return saved
 
     def _resolve(self, item: Node, path: str) -> dict[str, Node]:
-        """A path item with what its `$ref` means; members beside the reference win."""
-        own = item if isinstance(item, dict) else {}
-        merged = dict(own)
+        """The methods and servers of a path item and of what it refers to or merges (`<<`), the nearest of each."""
+        merged: dict[str, Node] = {}
+        waiting = [item]
         for _ in range(MAX_REFERENCES):
-            reference = own.get("$ref")
-            if not isinstance(reference, str):
+            if not waiting:
                 return merged
-            target = self._target(reference)
-            if target is None:
-                self._note(f"`{path}`: `{reference}` is not in this document and was not followed")
-                return merged
-            merged, own = {**target, **merged}, target
+            own = waiting.pop(0)
+            if isinstance(own, dict):
+                merged = {**{name: own[name] for name in _MEMBERS if name in own}, **merged}
+                waiting += self._referred(own, path)
         self._note(f"`{path}`: left out, its references have no end")
         return {}
+
+    def _referred(self, item: dict[str, Node], path: str) -> Iterator[Node]:
+        merges = item.get("<<", [])
+        yield from merges[:MAX_REFERENCES] if isinstance(merges, list) else [merges]
+        reference = item.get("$ref")
+        if isinstance(reference, str):
+            target = self._target(reference)
+            if target is not None:
+                yield target
+            else:
+                self._note(f"`{path}`: `{reference}` is not in this document and was not followed")
 
     def _target(self, reference: str) -> dict[str, Node] | None:
         """What a local reference (RFC 6901 in a fragment) points at."""

@@ -17,6 +17,7 @@ from hoplon.operations.document import Node
 from hoplon.policy.zone import is_host_pattern
 
 ANY_HOST = "*"
+MAX_SERVERS = 100
 MAX_COMBINATIONS = 100
 _VARIABLE = re.compile(r"\{([^{}]+)\}")
 _AUTHORITY_PORT = re.compile(r":[0-9]*$")
@@ -42,7 +43,9 @@ def read_servers(servers: Node | None) -> list[Server | Unusable]:
     """Each server that a `servers` list means, each once; without any, any host and no base path."""
     if not isinstance(servers, list) or not servers:
         return [Server(ANY_HOST, "")]
-    read = (server for entry in servers for server in _read_server(entry))
+    read = [server for entry in servers[:MAX_SERVERS] for server in _read_server(entry)]
+    if len(servers) > MAX_SERVERS:
+        read.append(Unusable("", f"a list of servers has at most {MAX_SERVERS}; the first were taken"))
     return list(dict.fromkeys(read))
 
 
