@@ -173,6 +173,7 @@ def say_where_to_look(screen: Screen, root: Path) -> None:
         "hoplon records query 'SELECT status, count(*) FROM records GROUP BY status'", "SQL over all records"
     )
     screen.command("hoplon policy history && hoplon policy export", "who changed what, and the document")
+    screen.command("hoplon api", "Cloudflare's API, for its SDKs: docs/api.md")
     screen.command("hoplon up --upstream http://127.0.0.1:9000", "in front of your own API")
     screen.say("The flaws of the shop and which feature finds each: examples/shop/README.md")
 

@@ -127,6 +127,14 @@ def check_clock(setup: Setup) -> Iterator[Ailment]:
 
 def check_parts(setup: Setup) -> Iterator[Ailment]:
     supervisor, gateway, worker = (setup.holders[part] for part in ("supervisor", "gateway", "worker"))
+    if supervisor is not None and setup.holders["api"] is None:
+        yield Ailment(
+            "api.dead",
+            "problem",
+            "`hoplon up` runs, but its API does not.",
+            "Traffic is not touched; nothing can be changed over HTTP, and gateways elsewhere hear of no change.",
+            f"The supervisor starts it again, at most every 30 s. See {setup.state.log('api')}.",
+        )
     if gateway is None and supervisor is not None:
         yield Ailment(
             "gateway.dead",

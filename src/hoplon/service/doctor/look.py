@@ -32,7 +32,7 @@ from hoplon.storage.database import database_revision, open_database
 from hoplon.storage.keys import key_fault
 from hoplon.storage.locks import part_holder
 from hoplon.storage.records.layout import Layout, open_segments
-from hoplon.storage.state import StateDirectory
+from hoplon.storage.state import PARTS, StateDirectory
 
 CONNECT_SECONDS = 2.0
 
@@ -80,7 +80,7 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
     now = datetime.now(UTC)
     disk = shutil.disk_usage(state.root)
     database_error, zones, access, late = _database(state, now)
-    holders = {part: part_holder(state, part) for part in ("supervisor", "gateway", "worker")}
+    holders = {part: part_holder(state, part) for part in ("supervisor", *PARTS)}
     status = gateway_status(state)
     worker, worker_age = _worker_status(state, now)
     return Setup(
