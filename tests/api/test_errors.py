@@ -19,10 +19,13 @@ NEVER_OVER_HTTP = (
     "listen.",
     "output.",
     "part.",
+    "restore.format",
+    "restore.silent",
     "server.",
     "state.own_policy",
     "tls.",
     "token.ambiguous",
+    "up.",
 )
 """Raised at the command line or in a gateway that follows; `delivery.busy` is the API's own."""
 

@@ -97,6 +97,8 @@ ERRORS: dict[str, ErrorForm] = {
     # the installation
     "internal": INTERNAL,
     "mode.unreadable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12011),
+    "bundle.refused": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12012),
+    "bundle.unwritable": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12014),
     "bundle.failed": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12013),
     "restore.unfinished": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12015),
     "database.locked": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12001),
