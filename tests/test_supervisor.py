@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hoplon.supervisor import restart_delay_seconds
+from hoplon.storage.sealing import KEY_VARIABLES
+from hoplon.supervisor import PartPlan, restart_delay_seconds
+from hoplon.supervisor.part import spawn
 
 DRIVER = """
 import pathlib, sys
@@ -149,3 +151,13 @@ def test_a_long_log_is_put_aside_at_the_next_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("deaths", "seconds"), [(1, 0.5), (2, 1.0), (3, 2.0), (7, 30.0), (100, 30.0)])
 def test_the_delay_doubles_up_to_30_seconds(deaths: int, seconds: float) -> None:
     assert restart_delay_seconds(deaths) == seconds
+
+
+def test_a_variable_that_is_hidden_does_not_reach_the_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPLON_INSTALLATION_KEY", "planted")
+    monkeypatch.setenv("HOPLON_TEST", "seen")
+    code = "import os; print(os.environ.get('HOPLON_INSTALLATION_KEY'), os.environ.get('HOPLON_TEST'))"
+    log = tmp_path / "part.log"
+    plan = PartPlan("part", (sys.executable, "-c", code), log, lambda pid: True, 1.0, hidden_variables=KEY_VARIABLES)
+    assert spawn(plan, plan.command).wait(15) == 0
+    assert log.read_text() == "None seen\n"

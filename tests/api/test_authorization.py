@@ -76,6 +76,8 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ),
     (r"/hoplon/v1/zones/\{zone_id\}/.*", "API Gateway Read", "API Gateway Write"),
     (r"/hoplon/v1/bundles/(current|parts/\{sha256\})", "Hoplon Gateway", "?"),
+    (r"/hoplon/v1/tokens", "API Tokens Read", "API Tokens Write"),
+    (r"/hoplon/v1/audit.*", "Audit Logs Read", "?"),
     (r"/hoplon/v1/.*", "Hoplon Operate", "Hoplon Operate"),
 )
 """Paths to the groups that reading and changing need; the first that matches. `?`: there is no such route."""

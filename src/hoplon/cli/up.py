@@ -101,6 +101,7 @@ def _plans(start: "GatewayStart", api: "ApiStart") -> "list[PartPlan]":
     from hoplon.cli.worker import worker_command
     from hoplon.service.gateway import gateway_status
     from hoplon.service.restart import gateway_succession
+    from hoplon.storage.sealing import KEY_VARIABLES
     from hoplon.supervisor import PartPlan
 
     def gateway_serves(pid: int) -> bool:
@@ -124,10 +125,18 @@ def _plans(start: "GatewayStart", api: "ApiStart") -> "list[PartPlan]":
             stop_seconds,
             start.listeners.gateway_fds,
             is_essential=True,
+            hidden_variables=KEY_VARIABLES,
             succession=partial(gateway_succession, start),
         ),
         PartPlan("api", api.command, start.state.log("api"), api_serves, _API_STOP_SECONDS, (api.listener.fd,)),
-        PartPlan("worker", worker, start.state.log("worker"), worker_works, _WORKER_STOP_SECONDS),
+        PartPlan(
+            "worker",
+            worker,
+            start.state.log("worker"),
+            worker_works,
+            _WORKER_STOP_SECONDS,
+            hidden_variables=KEY_VARIABLES,
+        ),
     ]
 
 

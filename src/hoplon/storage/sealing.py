@@ -19,6 +19,8 @@ from hoplon.storage.state import StateDirectory
 
 VARIABLE = "HOPLON_INSTALLATION_KEY"
 PREVIOUS_VARIABLE = "HOPLON_INSTALLATION_KEY_PREVIOUS"
+KEY_VARIABLES = (VARIABLE, PREVIOUS_VARIABLE)
+"""Parts that open no secret are started without them: the gateway reads what strangers send."""
 _NONCE_BYTES = 12
 """What NIST SP 800-38D recommends; random, so one key must seal fewer than 2 ** 32 values, which rotation resets."""
 
@@ -75,7 +77,7 @@ def load_keys(state: StateDirectory, environ: Mapping[str, str] = os.environ) ->
 
     What lies under the file's key still opens when the variable is set, so one can follow the other.
     """
-    from_variables = [_from_text(name, environ[name]) for name in (VARIABLE, PREVIOUS_VARIABLE) if environ.get(name)]
+    from_variables = [_from_text(name, environ[name]) for name in KEY_VARIABLES if environ.get(name)]
     paths = (state.installation_key, state.installation_key_previous)
     from_files = [_from_file(path) for path in paths if path.exists()]
     ordered = [*from_variables, *from_files] if environ.get(VARIABLE) else [*from_files, *from_variables]

@@ -95,9 +95,16 @@ class Part:
 
 def spawn(plan: PartPlan, command: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     """Start a process of this part, in a process group of its own: a Ctrl-C reaches the supervisor alone."""
+    environment = {name: value for name, value in os.environ.items() if name not in plan.hidden_variables}
     with _open_log(plan.log) as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=plan.fds, process_group=0
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            pass_fds=plan.fds,
+            process_group=0,
+            env=environment,
         )
 
 

@@ -12,7 +12,7 @@ class PartPlan:
     `is_ready(pid)` says whether the process has begun its work. When an `essential` part ends before it ever was
     ready, everything stops with its exit code: its error is one of set-up, which a restart does not mend.
     `succession(pid)` tells the running process that a successor comes and gives the successor's command; without it, a
-    restart stops the part and starts it again.
+    restart stops the part and starts it again. `hidden_variables` of the environment do not reach it.
     """
 
     name: str
@@ -22,6 +22,7 @@ class PartPlan:
     stop_seconds: float
     fds: tuple[int, ...] = ()
     is_essential: bool = False
+    hidden_variables: tuple[str, ...] = ()
     succession: Callable[[int], tuple[str, ...]] | None = None
 
 
