@@ -1,4 +1,5 @@
-"""The same Hoplon twice: in a state directory here, and behind a server. What holds for one must hold for the other."""
+"""The same Hoplon twice: in a state directory here, and behind a server that asks for a token. What holds for one must
+hold for the other."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hoplon.client.local import Local
 from hoplon.client.remote import Remote
 from hoplon.service.policy import create_first_zone
+from hoplon.service.token_wishes import TokenWish
 from hoplon.service.workspace import open_workspace
 from support.api_server import serving
 
@@ -22,15 +24,22 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
+@pytest.fixture
+def secret(state: Path) -> str:
+    """The secret of the token `tests`, which may do everything."""
+    with Local(state) as local:
+        return local.tokens.create(TokenWish("tests"))[1]
+
+
 @pytest.fixture(params=["local", "remote"])
-def control(request: pytest.FixtureRequest, state: Path) -> Iterator[Control]:
+def control(request: pytest.FixtureRequest, state: Path, secret: str) -> Iterator[Control]:
     if request.param == "local":
         with Local(state) as local:
             yield local
         return
     with (
         open_workspace(state) as workspace,
-        serving(workspace) as client,
-        Remote(f"http://127.0.0.1:{client.port}", "any") as remote,
+        serving(workspace, authorise=None) as client,
+        Remote(f"http://127.0.0.1:{client.port}", secret) as remote,
     ):
         yield remote

@@ -19,6 +19,7 @@ from hoplon.service.token_wishes import TokenWish, spec_of_wish
 from hoplon.service.tokens import (
     TokenSpec,
     change_token_to,
+    choose_token,
     create_token,
     ensure_first_token,
     find_token,
@@ -26,7 +27,6 @@ from hoplon.service.tokens import (
     list_tokens,
     revoke_token,
     roll_token,
-    token_named,
 )
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.storage.database import reading
@@ -45,6 +45,10 @@ def make(
 
 def spec_of(token: ApiToken) -> TokenSpec:
     return TokenSpec(token.name, token.policies, token.condition, token.not_before, token.expires_on)
+
+
+def chosen(workspace: Workspace, name_or_id: str) -> ApiToken:
+    return choose_token(list_tokens(workspace).items, name_or_id)
 
 
 def code_of(call: object, *arguments: object) -> str:
@@ -153,10 +157,10 @@ def test_tokens_are_listed_in_pages_with_or_without_the_expired(workspace: Works
 
 def test_a_name_names_one_token_or_none(workspace: Workspace) -> None:
     token, _ = make(workspace)
-    assert token_named(workspace, "made") == token_named(workspace, token.id) == token
+    assert chosen(workspace, "made") == chosen(workspace, token.id) == token
     make(workspace)
-    assert code_of(token_named, workspace, "made") == "token.ambiguous"
-    assert code_of(token_named, workspace, "else") == "token.unknown"
+    assert code_of(chosen, workspace, "made") == "token.ambiguous"
+    assert code_of(chosen, workspace, "else") == "token.unknown"
 
 
 def test_nobody_makes_changes_or_rolls_a_token_that_may_more(workspace: Workspace) -> None:

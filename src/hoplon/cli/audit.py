@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from hoplon.cli.control import Where, control_options, open_control
 from hoplon.cli.errors import EXIT_PROBLEM
-from hoplon.cli.options import Function, json_option, state_option
+from hoplon.cli.options import Function, json_option
 
 if TYPE_CHECKING:
-    from hoplon.model.audit import AuditFilter, AuditRecord
+    from datetime import datetime
+
+    from hoplon.model.audit import AuditRecord
 
 
 def range_options(function: Function) -> Function:
@@ -24,21 +26,19 @@ def range_options(function: Function) -> Function:
 @click.group(invoke_without_command=True)
 @range_options
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="So many entries.")
-@state_option
+@control_options
 @json_option
 @click.pass_context
 def audit(
-    context: click.Context, since: str | None, before: str | None, limit: int, state_dir: Path, as_json: bool
+    context: click.Context, since: str | None, before: str | None, limit: int, where: Where, as_json: bool
 ) -> None:
     """Show the newest entries of the audit log: who changed what, when, from where."""
     if context.invoked_subcommand is not None:
         return
     from hoplon.cli.tables import print_table
-    from hoplon.service.audit import list_audit
-    from hoplon.service.workspace import open_workspace
 
-    with open_workspace(state_dir) as workspace:
-        found = list_audit(workspace, _filter(since, before), per_page=limit).items
+    with open_control(where) as control:
+        found = control.audit.newest(_moment(since), _moment(before), limit)
     if as_json:
         click.echo(json.dumps([_as_json(each) for each in found], indent=2, ensure_ascii=False))
         return
@@ -61,32 +61,26 @@ def audit(
 
 @audit.command("export")
 @range_options
-@state_option
-def export(since: str | None, before: str | None, state_dir: Path) -> None:
+@control_options
+def export(since: str | None, before: str | None, where: Where) -> None:
     """Print entries, oldest first, one JSON document a line, with everything that their hashes cover."""
-    from hoplon.service.audit import export_audit
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        for each in export_audit(workspace, _filter(since, before)):
+    with open_control(where) as control:
+        for each in control.audit.export(_moment(since), _moment(before)):
             click.echo(json.dumps(_as_json(each), sort_keys=True, ensure_ascii=False))
 
 
 @audit.command("verify")
 @click.option("--known", metavar="NUMBER:HASH", help="An entry noted earlier: the log must still hold it.")
-@state_option
+@control_options
 @json_option
 @click.pass_context
-def verify(context: click.Context, known: str | None, state_dir: Path, as_json: bool) -> None:
+def verify(context: click.Context, known: str | None, where: Where, as_json: bool) -> None:
     """Check every hash of the log. Exit code 1 when it is not what was written.
 
     Keep the number and hash that it prints somewhere else: with --known they show later that nothing was cut off.
     """
-    from hoplon.service.audit import verify_audit
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        report = verify_audit(workspace, _known(known))
+    with open_control(where) as control:
+        report = control.audit.verify(_known(known))
     if as_json:
         click.echo(json.dumps({"ok": not report.faults, **asdict(report)}, indent=2))
     else:
@@ -96,18 +90,13 @@ def verify(context: click.Context, known: str | None, state_dir: Path, as_json: 
     context.exit(EXIT_PROBLEM if report.faults else 0)
 
 
-def _filter(since: str | None, before: str | None) -> "AuditFilter":
+def _moment(text: str | None) -> "datetime | None":
     from datetime import UTC, datetime
 
-    from hoplon.model.audit import AuditFilter
     from hoplon.model.moments import moment_ago
 
-    now = datetime.now(UTC)
     try:
-        return AuditFilter(
-            since=None if since is None else moment_ago(since, now),
-            before=None if before is None else moment_ago(before, now),
-        )
+        return None if text is None else moment_ago(text, datetime.now(UTC))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

@@ -1,12 +1,12 @@
 """`hoplon token`: API tokens. Thin: what happens is in `hoplon.service.tokens`."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from hoplon.cli.options import json_option, state_option
+from hoplon.cli.control import Where, control_options, open_control
+from hoplon.cli.options import json_option
 
 if TYPE_CHECKING:
     from hoplon.model.api_token import ApiToken
@@ -32,7 +32,7 @@ def token() -> None:
 @click.option("--from", "allowed", multiple=True, metavar="CIDR", help="Only from these addresses; several times.")
 @click.option("--not-from", "denied", multiple=True, metavar="CIDR", help="Not from these addresses; several times.")
 @click.option("--gateway", "is_gateway", is_flag=True, help="A gateway's credential: it gets bundles, nothing else.")
-@state_option
+@control_options
 @json_option
 def create(
     name: str,
@@ -43,21 +43,18 @@ def create(
     allowed: tuple[str, ...],
     denied: tuple[str, ...],
     is_gateway: bool,
-    state_dir: Path,
+    where: Where,
     as_json: bool,
 ) -> None:
     """Make a token and print it, once: only its hash is stored.
 
     Without --permission it may do everything (on the zones of --zone, if given). Write implies Read.
     """
-    from hoplon.service.changes import local_actor
-    from hoplon.service.token_wishes import TokenWish, spec_of_wish
-    from hoplon.service.tokens import create_token
-    from hoplon.service.workspace import open_workspace
+    from hoplon.service.token_wishes import TokenWish
 
     wish = TokenWish(name, permissions, zones, expires, not_before, allowed, denied, is_gateway)
-    with open_workspace(state_dir) as workspace:
-        made, secret = create_token(workspace, local_actor(), spec_of_wish(workspace, wish), None)
+    with open_control(where) as control:
+        made, secret = control.tokens.create(wish)
     if as_json:
         click.echo(json.dumps({"token": secret, **_as_json(made)}, indent=2))
         return
@@ -66,16 +63,14 @@ def create(
 
 
 @token.command("list")
-@state_option
+@control_options
 @json_option
-def list_(state_dir: Path, as_json: bool) -> None:
+def list_(where: Where, as_json: bool) -> None:
     """List the tokens: what they may do, until when, and when each was used last. Never a secret."""
     from hoplon.cli.tables import print_table
-    from hoplon.service.tokens import list_tokens
-    from hoplon.service.workspace import open_workspace
 
-    with open_workspace(state_dir) as workspace:
-        found = list_tokens(workspace, per_page=100_000, direction="asc").items
+    with open_control(where) as control:
+        found = control.tokens.list()
     if as_json:
         click.echo(json.dumps([_as_json(each) for each in found], indent=2))
         return
@@ -98,31 +93,22 @@ def list_(state_dir: Path, as_json: bool) -> None:
 
 @token.command("revoke")
 @click.argument("name_or_id")
-@state_option
-def revoke(name_or_id: str, state_dir: Path) -> None:
+@control_options
+def revoke(name_or_id: str, where: Where) -> None:
     """Revoke a token, by its id or its name: from now on it is unknown, in every process."""
-    from hoplon.service.changes import local_actor
-    from hoplon.service.tokens import revoke_token, token_named
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        revoked = revoke_token(workspace, local_actor(), token_named(workspace, name_or_id).id)
+    with open_control(where) as control:
+        revoked = control.tokens.revoke(name_or_id)
     click.echo(f"Revoked {revoked.name} ({revoked.id}).")
 
 
 @token.command("roll")
 @click.argument("name_or_id")
-@state_option
+@control_options
 @json_option
-def roll(name_or_id: str, state_dir: Path, as_json: bool) -> None:
+def roll(name_or_id: str, where: Where, as_json: bool) -> None:
     """Give a token another secret and print it, once. The old one stops working at once."""
-    from hoplon.service.changes import local_actor
-    from hoplon.service.tokens import roll_token, token_named
-    from hoplon.service.workspace import open_workspace
-
-    with open_workspace(state_dir) as workspace:
-        found = token_named(workspace, name_or_id)
-        secret = roll_token(workspace, local_actor(), found.id, None)
+    with open_control(where) as control:
+        found, secret = control.tokens.roll(name_or_id)
     click.echo(json.dumps({"token": secret, **_as_json(found)}, indent=2) if as_json else secret)
 
 

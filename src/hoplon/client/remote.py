@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from hoplon.client.connection import Connection
+from hoplon.client.remote_access import RemoteAudit, RemoteTokens
 from hoplon.client.remote_labels import RemoteLabels
 from hoplon.client.remote_operations import RemoteOperations
 from hoplon.client.remote_policy import RemotePolicy
@@ -23,6 +24,8 @@ class Remote:
         self.gateways = RemoteGateways(self._connection)
         self.mode = RemoteMode(self._connection)
         self.policy = RemotePolicy(self._connection, self.zones)
+        self.tokens = RemoteTokens(self._connection)
+        self.audit = RemoteAudit(self._connection)
         self.operations = RemoteOperations(self._connection, self.zones)
         self.labels = RemoteLabels(self._connection, self.zones)
 

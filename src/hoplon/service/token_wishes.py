@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from hoplon.errors import HoplonError, Problem
-from hoplon.model.api_token import AddressCondition, Network, Resource, TokenPolicy, parse_network
+from hoplon.model.api_token import AddressCondition, ApiToken, Network, Resource, TokenPolicy, parse_network, sees
 from hoplon.model.moments import moment_ahead
 from hoplon.model.permissions import GROUPS, PermissionGroup, group_named, group_names
 from hoplon.service.tokens import TokenSpec
@@ -30,11 +30,15 @@ class TokenWish:
     is_gateway: bool = False
 
 
-def spec_of_wish(workspace: Workspace, wish: TokenWish, now: datetime | None = None) -> TokenSpec:
-    """The token that is wanted. Raises `token.invalid` for words that mean nothing."""
+def spec_of_wish(
+    workspace: Workspace, wish: TokenWish, now: datetime | None = None, holder: ApiToken | None = None
+) -> TokenSpec:
+    """The token that is wanted. Raises `token.invalid` for words that mean nothing, as the name of a zone does that
+    `holder`, who asks, may know nothing of."""
     now = now or datetime.now(UTC)
     with reading(workspace.database) as connection:
-        account, zones = the_account(connection).id, {zone.name: zone.id for zone in all_zones(connection)}
+        account, known = the_account(connection).id, all_zones(connection)
+    zones = {zone.name: zone.id for zone in known if holder is None or sees(holder.policies, account, zone.id)}
     return TokenSpec(
         name=wish.name,
         policies=policies_on(account, _groups(wish), _zone_ids(zones, wish.zones)),

@@ -44,7 +44,6 @@ from hoplon.storage.tokens import (
     remove_token,
     token_of_hash,
     token_of_id,
-    tokens_of_name,
 )
 
 NAME_OF_FIRST = "first start"
@@ -95,12 +94,11 @@ def get_token(workspace: Workspace, token_id: str) -> ApiToken:
         return _known(connection, token_id)
 
 
-def token_named(workspace: Workspace, name_or_id: str) -> ApiToken:
+def choose_token(tokens: Iterable[ApiToken], name_or_id: str) -> ApiToken:
     """The token with this id, or the one with this name. Raises `token.unknown`, or `token.ambiguous`."""
-    with reading(workspace.database) as connection:
-        if token := token_of_id(connection, name_or_id):
-            return token
-        found = tokens_of_name(connection, name_or_id)
+    known = list(tokens)
+    found = [token for token in known if token.id == name_or_id]
+    found = found or [token for token in known if token.name == name_or_id]
     if len(found) > 1:
         ids = ", ".join(token.id for token in found)
         raise HoplonError("token.ambiguous", f"{len(found)} tokens are named `{name_or_id}`", f"give an id: {ids}")

@@ -41,11 +41,6 @@ def token_of_id(connection: Connection, token_id: str) -> ApiToken | None:
     return None if row is None else _token(row)
 
 
-def tokens_of_name(connection: Connection, name: str) -> list[ApiToken]:
-    query = select(tokens).where(tokens.c.name == name).order_by(tokens.c.issued_on)
-    return [_token(row) for row in connection.execute(query)]
-
-
 def count_tokens(connection: Connection, alive_at: datetime | None = None) -> int:
     """How many there are; with `alive_at`, without those that have expired by then."""
     return connection.execute(select(func.count()).select_from(tokens).where(_alive(alive_at))).scalar_one()
