@@ -18,6 +18,7 @@ from hoplon.service.workspace import Workspace
 from hoplon.storage import labels, policies
 from hoplon.storage import operations as rows
 from hoplon.storage.database import reading
+from hoplon.storage.operation_pages import count_page, read_page
 
 AUDITED = 100
 """So many operations of one change are named in the audit log; of the rest the number."""
@@ -60,14 +61,14 @@ def list_operations(
     """One page of the operations that `wanted` takes. Raises `zone.unknown`."""
     with reading(workspace.database) as connection:
         zone = known_zone(connection, zone_id)
-        total = workspace.totals.of(zone, wanted, lambda: rows.count(connection, zone_id, wanted))
+        total = workspace.totals.of(zone, wanted, lambda: count_page(connection, zone_id, wanted))
         offset = (page - 1) * per_page
         limit = max(0, min(per_page, total - offset))
         if offset <= total // 2:
-            found = rows.find(connection, zone_id, wanted, order, is_descending, offset, limit)
+            found = read_page(connection, zone_id, wanted, order, is_descending, offset, limit)
         else:  # nearer from the other end: what comes before a page is walked over, not jumped
             behind = max(0, total - offset - limit)
-            found = rows.find(connection, zone_id, wanted, order, not is_descending, behind, limit)[::-1]
+            found = read_page(connection, zone_id, wanted, order, not is_descending, behind, limit)[::-1]
     return Listing(Page(found, page, per_page, total), zone.version)
 
 

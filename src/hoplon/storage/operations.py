@@ -4,25 +4,15 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, bindparam, func, insert, select, update
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
-from hoplon.model.operation import Operation, OperationFilter, OperationOrder
+from hoplon.model.operation import Operation
 from hoplon.storage.policies import in_version
 from hoplon.storage.tables import operations
 
 _NAMES = ("operation_id", "method", "host", "path", "template", "created_at", "last_updated")
-_COLUMNS = tuple(operations.c[name] for name in _NAMES)
+COLUMNS = tuple(operations.c[name] for name in _NAMES)
 """In the order of `Operation`'s members."""
-_ORDERS: dict[OperationOrder, tuple[ColumnElement[str], ...]] = {
-    "method": (operations.c.method, operations.c.host, operations.c.template),
-    "host": (operations.c.host, operations.c.template, operations.c.method),
-    "endpoint": (operations.c.template, operations.c.method, operations.c.host),
-}
-"""Each has an index: a page is read, not sorted."""
-_ALL = OperationFilter()
 _KEYS_AT_ONCE = 500
 """Below the number of parameters that every SQLite takes in one statement."""
 
@@ -30,7 +20,7 @@ _KEYS_AT_ONCE = 500
 def at_version(connection: Connection, zone_id: str, version: int | None = None) -> list[Operation]:
     """The operations of one version, or of the newest, by host, template and method."""
     query = _of_zone(zone_id, version).order_by(operations.c.host, operations.c.template, operations.c.method)
-    return [_operation(row) for row in connection.execute(query)]
+    return [read_operation(row) for row in connection.execute(query)]
 
 
 def spelled(
@@ -55,13 +45,13 @@ def by_ids(connection: Connection, zone_id: str, ids: Collection[str]) -> dict[s
     found = {}
     for chunk in _chunks(sorted(ids)):
         query = _of_zone(zone_id, None).where(operations.c.operation_id.in_(chunk))
-        found.update({row.operation_id: _operation(row) for row in connection.execute(query)})
+        found.update({row.operation_id: read_operation(row) for row in connection.execute(query)})
     return found
 
 
-def count(connection: Connection, zone_id: str, wanted: OperationFilter = _ALL) -> int:
-    """How many operations of the newest version `wanted` takes."""
-    query = select(func.count()).select_from(operations).where(*_conditions(zone_id, wanted))
+def count(connection: Connection, zone_id: str) -> int:
+    """How many operations the newest version has."""
+    query = select(func.count()).where(operations.c.zone_id == zone_id, in_version(operations, None))
     return connection.execute(query).scalar_one()
 
 
@@ -69,21 +59,6 @@ def counts(connection: Connection) -> dict[str, int]:
     """How many operations the newest version of each zone has, by zone id; zones without any are left out."""
     query = select(operations.c.zone_id, func.count()).where(in_version(operations, None))
     return {row[0]: row[1] for row in connection.execute(query.group_by(operations.c.zone_id))}
-
-
-def find(
-    connection: Connection,
-    zone_id: str,
-    wanted: OperationFilter,
-    order: OperationOrder,
-    is_descending: bool,
-    offset: int,
-    limit: int,
-) -> list[Operation]:
-    """The operations of the newest version that `wanted` takes, in order: `limit` of them after the first `offset`."""
-    columns = [column.desc() if is_descending else column.asc() for column in _ORDERS[order]]
-    query = select(*_COLUMNS).where(*_conditions(zone_id, wanted)).order_by(*columns).offset(offset).limit(limit)
-    return [_operation(row) for row in connection.execute(query)]
 
 
 def insert_operations(connection: Connection, zone_id: str, version: int, added: Sequence[Operation]) -> None:
@@ -136,35 +111,12 @@ def touch(connection: Connection, zone_id: str, ids: Collection[str], now: datet
         connection.execute(statement, [{"touched": each} for each in ids])
 
 
-class _Contains(FunctionElement[bool]):
-    """Whether the first text holds the second, letter by letter: in some databases LIKE takes capitals for small."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(_Contains)
-def _write_contains(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
-    function = "strpos" if compiler.dialect.name == "postgresql" else "instr"
-    return f"{function}({compiler.process(element.clauses, **options)}) > 0"
-
-
-def _conditions(zone_id: str, wanted: OperationFilter) -> list[ColumnElement[bool]]:
-    conditions = [operations.c.zone_id == zone_id, in_version(operations, None)]
-    if wanted.hosts:
-        conditions.append(operations.c.host.in_(wanted.hosts))
-    if wanted.methods:
-        conditions.append(operations.c.method.in_(wanted.methods))
-    if wanted.endpoint:
-        conditions.append(_Contains(operations.c.template, wanted.endpoint))
-    return conditions
-
-
 def _of_zone(zone_id: str, version: int | None) -> Select[Any]:
-    return select(*_COLUMNS).where(operations.c.zone_id == zone_id, in_version(operations, version))
+    return select(*COLUMNS).where(operations.c.zone_id == zone_id, in_version(operations, version))
 
 
-def _operation(row: Row[Any]) -> Operation:
+def read_operation(row: Row[Any]) -> Operation:
+    """One row of `COLUMNS`."""
     values: tuple[Any, ...] = tuple(row)
     return Operation(*values)
 
