@@ -8,6 +8,7 @@ import pytest
 
 from hoplon.api.app import load_target
 from hoplon.api.openapi import write_document
+from hoplon.api.openapi_links import SOURCES
 from hoplon.api.routes import ROUTES
 from hoplon.model.permissions import group_named
 from support.api_server import Client
@@ -74,6 +75,28 @@ def test_every_permission_group_exists() -> None:
     for route in ROUTES:
         for group in (route.group, route.also):
             assert group is None or group_named(group).name == group
+
+
+def test_links_lead_to_operations_with_all_variables_of_their_paths(document: dict[str, Any]) -> None:
+    wanted = {
+        operation["operationId"]: {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+        for item in document["paths"].values()
+        for operation in item.values()
+    }
+    links = [
+        link
+        for item in document["paths"].values()
+        for operation in item.values()
+        for response in operation["responses"].values()
+        for link in response.get("links", {}).values()
+    ]
+    assert {link["operationId"] for link in links} >= {"zones.get_zone", "operations.get_operation", "lists.get_list"}
+    for link in links:
+        assert set(link["parameters"]) == wanted[link["operationId"]]
+
+
+def test_every_source_of_links_is_a_handler() -> None:
+    assert {source.handler for source in SOURCES} <= {route.handler for route in ROUTES}
 
 
 def test_it_is_json_throughout(document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from hoplon._native import version
 from hoplon.api.describe import Description
 from hoplon.api.envelope import JSON, Message
 from hoplon.api.errors import ERRORS
+from hoplon.api.openapi_links import links_of, variables
 from hoplon.api.routes import Route
 
 _REF = "#/components/schemas/{model}"
@@ -111,10 +112,14 @@ def _key(form: Any) -> str:
     return f"{module}.{name}[{', '.join(_key(each) for each in arguments)}]" if arguments else f"{module}.{name}"
 
 
-def _paths(routes: Iterable[Described], schemas: _Schemas) -> dict[str, Any]:
+def _paths(routes: Sequence[Described], schemas: _Schemas) -> dict[str, Any]:
     paths: dict[str, Any] = {}
+    every = [route for route, _ in routes]
     for route, description in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, description, schemas)
+        operation = _operation(route, description, schemas)
+        if links := links_of(route, every, _operation_id):
+            operation["responses"][str(int(description.status))]["links"] = links
+        paths.setdefault(route.path, {})[route.method.lower()] = operation
     return paths
 
 
@@ -142,9 +147,8 @@ def _operation_id(route: Route) -> str:
 
 
 def _parameters(route: Route, description: Description) -> Iterator[dict[str, Any]]:
-    for segment in route.path.split("/"):
-        if segment.startswith("{"):
-            yield {"name": segment[1:-1], "in": "path", "required": True, "schema": _ID}
+    for name in variables(route.path):
+        yield {"name": name, "in": "path", "required": True, "schema": _ID}
     for each in description.query:
         yield {"name": each.name, "in": "query", "description": each.about, "schema": each.schema()}
     if description.is_versioned and route.method != "GET":
