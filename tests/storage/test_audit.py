@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -146,3 +147,12 @@ def test_a_cursor_goes_on_behind_the_entry_it_names(database: Engine) -> None:
         oldest = audit_records(connection, AuditFilter(direction="asc"), limit=2, beyond=4)
     assert [record.sequence for record in newest] == [3, 2]
     assert [record.sequence for record in oldest] == [5]
+
+
+def test_writers_at_the_same_time_make_one_chain(database: Engine) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(write, database, *[actor] * 20) for actor in (ALICE, ROBOT) * 4]:
+            done.result()
+    with reading(database) as connection:
+        assert audit_head(connection)[0] == 160
+    assert faults(database) == []
