@@ -3,6 +3,7 @@
 import re
 import statistics
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,11 +23,13 @@ class Burst(NamedTuple):
     failed: int
 
 
-def closed_loop(port: int, target: str, seconds: float, connections: int = CONNECTIONS) -> Burst:
+def closed_loop(
+    port: int, target: str, seconds: float, connections: int = CONNECTIONS, headers: Sequence[str] = ()
+) -> Burst:
     """Each connection sends its next request when the answer to the last one is there."""
     # fmt: off
     command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--latency",
-               "--timeout", "10s", f"http://127.0.0.1:{port}{target}"]
+               "--timeout", "10s", *_sent(headers), f"http://127.0.0.1:{port}{target}"]
     # fmt: on
     return parse_wrk(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -57,16 +60,28 @@ def _milliseconds(text: str) -> float:
     return float(value) * _UNIT_MILLISECONDS[unit]
 
 
-def fixed_rate(port: int, target: str, seconds: float, rate: float, folder: Path) -> Burst:
+def fixed_rate(
+    port: int,
+    target: str,
+    seconds: float,
+    rate: float,
+    folder: Path,
+    connections: int = CONNECTIONS,
+    headers: Sequence[str] = (),
+) -> Burst:
     """Sends `rate` requests/s whatever the answers do: a stall is not hidden by a generator that waits for it."""
     log = folder / "h2load.tsv"
     log.unlink(missing_ok=True)
     # fmt: off
-    command = ["taskset", "-c", str(LOAD_CORE), "h2load", "--h1", "-t1", f"-c{CONNECTIONS}", f"-D{round(seconds)}",
-               f"--rps={rate / CONNECTIONS:.3f}", f"--log-file={log}", f"http://127.0.0.1:{port}{target}"]
+    command = ["taskset", "-c", str(LOAD_CORE), "h2load", "--h1", "-t1", f"-c{connections}", f"-D{round(seconds)}",
+               f"--rps={rate / connections:.3f}", f"--log-file={log}", *_sent(headers), f"http://127.0.0.1:{port}{target}"]
     # fmt: on
     subprocess.run(command, check=True, capture_output=True)
     return parse_h2load_log(log.read_text(), seconds)
+
+
+def _sent(headers: Sequence[str]) -> list[str]:
+    return [argument for header in headers for argument in ("-H", header)]
 
 
 def parse_h2load_log(text: str, seconds: float) -> Burst:

@@ -77,6 +77,29 @@ def _sql(row: Figures) -> Iterator[Line]:
     yield Line(f"SQL group-by over {row['records']:,} records", f"{seconds:.2f} s", "≤ 2 s", seconds <= 2)
 
 
+def _listing(row: Figures) -> Iterator[Line]:
+    ours, bare = row["hoplon"], row["bare FastAPI and SQLite"]
+    for page in ("first", "last"):
+        rate, beside = ours[page]["requests_per_second"], bare[page]["requests_per_second"]
+        what = f"{page} page of 50 of {row['operations']:,} operations, one core"
+        yield Line(what, f"{rate:,.0f} requests/s (bare FastAPI: {beside:,.0f})", "≥ 500 requests/s", rate >= 500)
+        steady = ours[f"{page} steady"]
+        is_reached = steady["p99_ms"] <= 20 and steady["failed"] == 0
+        yield Line(f"{page} page: p99 at 500 requests/s", f"{steady['p99_ms']:.1f} ms", "≤ 20 ms", is_reached)
+
+
+def _bulk(row: Figures) -> Iterator[Line]:
+    seconds, live, alone = row["seconds"], row["live_seconds"], row["sqlite_alone_seconds"]
+    measured = f"{seconds:.1f} s (SQLite alone: {alone:.1f} s)"
+    yield Line(f"bulk create of {row['operations']:,} operations", measured, "≤ 10 s", seconds <= 10)
+    yield Line("the same: acting in the gateway after", f"{live:.1f} s", "≤ 2 s", live <= 2)
+
+
+def _acting(row: Figures) -> Iterator[Line]:
+    what = f"a change among {row['operations']:,} operations, until the gateway acts by it: p99"
+    yield Line(what, f"{row['p99_ms']:.0f} ms", "≤ 1 s", row["p99_ms"] <= 1000)
+
+
 _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "throughput": _throughput,
     "latency": _latency,
@@ -85,6 +108,9 @@ _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "swaps": _swaps,
     "records": _records,
     "sql": _sql,
+    "listing": _listing,
+    "bulk": _bulk,
+    "acting": _acting,
 }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from bench import control_plane
 from bench.bundle import Manifest, Options, load, write_bundle
 from bench.load import Burst, closed_loop, fixed_rate
 from bench.machine import PROXY_CORE, core_busy_seconds, cpu_seconds, resident_megabytes
@@ -255,6 +256,21 @@ def sql(arena: Arena) -> Figures:
     return found
 
 
+def listing(arena: Arena) -> Figures:
+    """A page of a long listing of the control plane."""
+    return control_plane.listing(arena.folder, arena.upstream_port, arena.seconds)
+
+
+def bulk(arena: Arena) -> Figures:
+    """A bulk create through the control plane, and when it acts."""
+    return control_plane.bulk(arena.folder, arena.upstream_port)
+
+
+def acting(arena: Arena) -> Figures:
+    """How soon a change through the control plane acts in the gateway."""
+    return control_plane.acting(arena.folder, arena.upstream_port)
+
+
 ROWS = {
     "throughput": throughput,
     "latency": latency,
@@ -263,4 +279,7 @@ ROWS = {
     "records": records,
     "matching": matching,
     "sql": sql,
+    "listing": listing,
+    "bulk": bulk,
+    "acting": acting,
 }

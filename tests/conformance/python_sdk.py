@@ -11,8 +11,6 @@ CACHE = Path(__file__).parents[2] / ".cache" / "conformance"
 SDK = CACHE / "cloudflare-5.9.0"
 PYTHON = CACHE / "python" / "bin" / "python"
 HERE = Path(__file__).parent
-KEY = "144c9defac04969c7bfad8efaa8ea194"
-"""The API key that the SDK's tests send, as `X-Auth-Key`."""
 
 RESOURCES = (
     "test_accounts.py",
@@ -51,15 +49,17 @@ OPTIONS = (
 )
 
 
-def run(base_url: str, store: Path, seeds: Path, scratch: Path, *resources: str) -> list[Outcome]:
+def run(base_url: str, token: str, store: Path, seeds: Path, scratch: Path, *resources: str) -> list[Outcome]:
     """What every test of these resources (all, when none is named) did.
 
-    `store` is the open database behind `base_url`; `seeds` holds what is put into it before each test.
+    `store` is the open database behind `base_url`; `seeds` holds what is put into it before each test. The tests send
+    `token` as `X-Auth-Key`.
     """
     outcomes = scratch / "outcomes.jsonl"
     environment = {
         **os.environ,
         "TEST_API_BASE_URL": base_url,
+        "HOPLON_KEY": token,
         "HOPLON_SEEDED_STORE": str(store),
         "HOPLON_SEEDS": str(seeds),
         "HOPLON_OUTCOMES": str(outcomes),

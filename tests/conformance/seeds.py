@@ -15,31 +15,49 @@ LIST = "2c0fc9fa937b11eaa1b71c4d701ab86e"
 ITEM = "34b12448945f11eaa1b71c4d701ab86e"
 BULK_OPERATION = "4da8780eeb215e6cb7f48dd981c4ea02"
 TOKEN = "ed17574386854bf78a67040be0a770b0"
+AUDITED_ACCOUNT = "a67e14daa5f8dceeb91fe5449ba496ef"
+AUDIT_ENTRY = "f174be97-19b1-40d6-954d-70cd5fbd52db"
 OTHER_ZONE = "22b1de5f1c0e4b3ea97bb1e963b06a43"
-
-UNCHANGED = ("audit_log", "alembic_version")
-"""Tables that keep the ids they were made with: the audit log is append-only, and says what was done, not what is."""
 
 
 def make_seeds(folder: Path) -> None:
-    """Write `empty.db` (an account, nothing else) and `full.db` (zones, an operation, a label, a list, a token)."""
+    """Write `empty.db` (an account), `zone.db` (and zones with an operation), `full.db` (and all else), and `audit.db`
+    (the same under the account that the tests of the audit log ask for)."""
+    folder.mkdir()
     state = folder / "state"
     with api_running(state) as api:
-        account = api.caller().get("/accounts").result[0]["id"]
-        snapshot(state / "hoplon.db", folder / "empty.db")
-        ids = {account: ID32, **_fill(api.caller(), account)}
-        snapshot(state / "hoplon.db", folder / "full.db")
-    for name in ("empty.db", "full.db"):
+        caller, store = api.caller(), state / "hoplon.db"
+        account = caller.get("/accounts").result[0]["id"]
+        ids = {account: ID32}
+        snapshot(store, folder / "empty.db")
+        ids |= _make_zones(caller, account)
+        snapshot(store, folder / "zone.db")
+        ids |= _make_the_rest(caller, account, _zone(caller))
+        snapshot(store, folder / "full.db")
+        snapshot(store, folder / "audit.db")
+        entry = caller.get(f"/accounts/{account}/audit_logs").result[0]["id"]
+    for name in ("empty.db", "zone.db", "full.db"):
         rename(folder / name, ids)
+    rename(folder / "audit.db", {account: AUDITED_ACCOUNT, entry: AUDIT_ENTRY})
 
 
-def _fill(caller: Caller, account: str) -> dict[str, str]:
-    zone = caller.call("POST", "/zones", {"account": {"id": account}, "name": "example.com"}).result["id"]
-    other = caller.call("POST", "/zones", {"account": {"id": account}, "name": "other.example"}).result["id"]
-    gateway = f"/zones/{zone}/api_gateway"
+def _zone(caller: Caller) -> str:
+    found: str = caller.get("/zones?name=example.com").result[0]["id"]
+    return found
+
+
+def _make_zones(caller: Caller, account: str) -> dict[str, str]:
+    names = ("example.com", "other.example")
+    zone, other = (
+        caller.call("POST", "/zones", {"account": {"id": account}, "name": name}).result["id"] for name in names
+    )
     operation = {"method": "GET", "host": "www.example.com", "endpoint": "/api/v1/items/{var1}"}
-    saved = caller.call("POST", f"{gateway}/operations/item", operation).result["operation_id"]
-    _ = caller.call("POST", f"{gateway}/labels/user", [{"name": "login", "description": "sign in"}]).result
+    saved = caller.call("POST", f"/zones/{zone}/api_gateway/operations/item", operation).result["operation_id"]
+    return {zone: ID32, other: OTHER_ZONE, saved: OPERATION}
+
+
+def _make_the_rest(caller: Caller, account: str, zone: str) -> dict[str, str]:
+    _ = caller.call("POST", f"/zones/{zone}/api_gateway/labels/user", [{"name": "login", "description": "x"}]).result
     lists = f"/accounts/{account}/rules/lists"
     made = caller.call("POST", lists, {"kind": "ip", "name": "seeded"}).result["id"]
     bulk = caller.call("POST", f"{lists}/{made}/items", [{"ip": "10.0.0.2"}]).result["operation_id"]
@@ -51,9 +69,7 @@ def _fill(caller: Caller, account: str) -> dict[str, str]:
         "permission_groups": [{"id": groups[0]["id"]}],
     }
     token = caller.call("POST", "/user/tokens", {"name": "seeded", "policies": [policy]}).result["id"]
-    return {
-        zone: ID32, other: OTHER_ZONE, saved: OPERATION, made: LIST, bulk: BULK_OPERATION, item: ITEM, token: TOKEN,
-    }  # fmt: skip
+    return {made: LIST, bulk: BULK_OPERATION, item: ITEM, token: TOKEN}
 
 
 def snapshot(store: Path, target: Path) -> None:
@@ -63,13 +79,17 @@ def snapshot(store: Path, target: Path) -> None:
 
 
 def rename(store: Path, ids: dict[str, str]) -> None:
-    """Replace ids wherever a text column holds them."""
+    """Replace ids wherever a text column holds them; also where triggers forbid it to everybody else."""
     with closing(sqlite3.connect(store)) as database, database:
         database.execute("PRAGMA foreign_keys = OFF")
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            if table not in UNCHANGED and not table.startswith("sqlite_"):
-                _rename_in(database, table, ids)
+        triggers = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for name, _ in triggers:
+            database.execute(f'DROP TRIGGER "{name}"')
+        for (table,) in tables.fetchall():
+            _rename_in(database, table, ids)
+        for _, text in triggers:
+            database.execute(text)
 
 
 def _rename_in(database: sqlite3.Connection, table: str, ids: dict[str, str]) -> None:

@@ -95,7 +95,7 @@ class ApiProcess:
         command = [sys.executable, "-m", "hoplon", "api", "--admin", "127.0.0.1:0", "--state", str(state), *options]
         with self.output.open("w") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output, cwd=state.parent, env=os.environ)
-        await_true(self._is_ready, "hoplon api answers")
+        await_api(state, self.process.pid)
         self.token = token_of(state)
 
     @property
@@ -116,15 +116,18 @@ class ApiProcess:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE_SECONDS)
 
-    def _is_ready(self) -> bool:
-        assert self.process.poll() is None, self.output.read_text()
+
+def await_api(state: Path, pid: int | None = None) -> None:
+    """Wait until the API answers (the one with this pid, where it is known)."""
+
+    def is_ready() -> bool:
         try:
-            status = api_status(self.state)
-            return bool(
-                status["pid"] == self.process.pid and Caller(port_of(self.state), None).get("/readyz").status == 200
-            )
-        except (OSError, ValueError, KeyError, http.client.HTTPException):
+            found = api_status(state)["pid"]
+            return pid in (None, found) and Caller(port_of(state), None).get("/readyz").status == 200
+        except (OSError, ValueError, http.client.HTTPException):
             return False
+
+    await_true(is_ready, f"the API of {state} answers")
 
 
 def api_status(state: Path) -> Any:
@@ -133,13 +136,13 @@ def api_status(state: Path) -> Any:
 
 
 def port_of(state: Path) -> int:
-    """Where the API listens."""
-    return int(api_status(state)["admin"].rpartition(":")[2])
+    """Where the API listens, once it does."""
+    return int(api_status(state)["address"].rpartition(":")[2])
 
 
 def token_of(state: Path) -> str:
     """The token that the first start left in the state directory."""
-    return (state / "keys" / "first.token").read_text().strip()
+    return (state / "api-token").read_text().strip()
 
 
 @contextlib.contextmanager

@@ -21,7 +21,8 @@ class Description:
 
     `body` is a model or a type of models; `body_media_types` other than JSON hand the content over unread. `result` is
     a TypedDict or a type of them; None: the answer has no member `result`. `content_types` are what is answered
-    outside of the envelope. `is_versioned`: the answer has the zone's version as its ETag, and a write takes If-Match.
+    outside of the envelope. `may_be_empty`: 204 without a body is an answer too. `is_versioned`: the answer has the
+    zone's version as its ETag, and a write takes If-Match.
     """
 
     summary: str
@@ -33,6 +34,7 @@ class Description:
     is_paged: bool = False
     has_envelope: bool = True
     content_types: Sequence[str] = ()
+    may_be_empty: bool = False
     is_versioned: bool = False
     status: int = 200
 

@@ -171,7 +171,8 @@ def _responses(route: Route, description: Description, schemas: _Schemas) -> dic
     if description.is_versioned:
         about = "The version of the zone's configuration, for If-Match."
         response["headers"] = {"ETag": {"description": about, "schema": {"type": "string"}}}
-    return {str(int(description.status)): response, **failures}
+    empty = {str(int(HTTPStatus.NO_CONTENT)): {"description": "Nothing new."}} if description.may_be_empty else {}
+    return {str(int(description.status)): response, **empty, **failures}
 
 
 def _content(description: Description, schemas: _Schemas) -> dict[str, Any]:

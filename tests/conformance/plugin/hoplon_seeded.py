@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,20 +18,25 @@ import pytest
 STORE = Path(os.environ["HOPLON_SEEDED_STORE"])
 SEEDS = Path(os.environ["HOPLON_SEEDS"])
 OUTCOMES = Path(os.environ["HOPLON_OUTCOMES"])
-# These tests create what the usual seed already has.
-WITHOUT_THE_ZONE = re.compile(r"test_zones\.py::.*_create\b|test_zones\.py::.*_create_with_all_params")
+OTHERS = {
+    "empty.db": re.compile(r"test_zones\.py::\w+::test_\w+_create(_with_all_params)?\b"),
+    "zone.db": re.compile(r"labels/test_user\.py::\w+::test_\w+_bulk_create\b"),
+    "audit.db": re.compile(r"accounts/logs/test_audit\.py::"),
+}
+"""Tests that make what the usual seed already has, or ask for another account."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run what the SDK marks `skip`: its mock could not answer it, a server can."""
+    """Run what the SDK marks `skip`: its mock could not answer it, a server can. Send a key that the server knows."""
+    sys.modules["tests.conftest"].api_key = os.environ["HOPLON_KEY"]  # type: ignore[attr-defined]
     for item in items:
         item.own_markers = [marker for marker in item.own_markers if marker.name != "skip"]
 
 
 @pytest.fixture(autouse=True)
 def _seeded(request: pytest.FixtureRequest) -> None:
-    seed = "empty.db" if WITHOUT_THE_ZONE.search(request.node.nodeid) else "full.db"
-    put_back(SEEDS / seed)
+    seeds = (seed for seed, tests in OTHERS.items() if tests.search(request.node.nodeid))
+    put_back(SEEDS / next(seeds, "full.db"))
 
 
 def put_back(seed: Path) -> None:

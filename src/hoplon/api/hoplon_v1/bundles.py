@@ -57,6 +57,7 @@ class GatewayForm(TypedDict):
         Integer("wait", "Seconds to wait for news.", 0, int(MAX_WAIT_SECONDS), 0),
     ),
     result=OfferForm,
+    may_be_empty=True,
 )
 async def current(request: ApiRequest) -> Answer:
     after, mode = request.query["after"] or "", request.query["mode"] or ""
