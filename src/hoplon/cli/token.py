@@ -28,7 +28,7 @@ def token() -> None:
 )
 @click.option("--zone", "zones", multiple=True, metavar="NAME", help="Only on this zone; several times.")
 @click.option("--expires", metavar="WHEN", help="Not from then on: 90d, 12h, or 2027-01-31T12:00:00Z.")
-@click.option("--not-before", metavar="WHEN", help="Not before: in 1h, or 2027-01-01T00:00:00Z.")
+@click.option("--not-before", metavar="WHEN", help="Not before then: 1h (from now), or 2027-01-01T00:00:00Z.")
 @click.option("--from", "allowed", multiple=True, metavar="CIDR", help="Only from these addresses; several times.")
 @click.option("--not-from", "denied", multiple=True, metavar="CIDR", help="Not from these addresses; several times.")
 @click.option("--gateway", "is_gateway", is_flag=True, help="A gateway's credential: it gets bundles, nothing else.")
