@@ -102,7 +102,11 @@ def _put_in_place(workspace: Workspace) -> tuple[str, ...]:
 
 
 def gateway_configuration(settings: Settings, state: StateDirectory, listeners: Listeners) -> dict[str, Any]:
-    """The document that `hoplon._native.serve` takes (crates/gateway/src/config.rs)."""
+    """The document that `hoplon._native.serve` takes (crates/gateway/src/config.rs).
+
+    Limits are named only where they are not the default, so that the document says what was asked for.
+    """
+    limits = settings.limits.model_dump(exclude_defaults=True)
     return {
         "state_dir": str(state.root),
         "instance": settings.instance,
@@ -113,6 +117,7 @@ def gateway_configuration(settings: Settings, state: StateDirectory, listeners: 
         "drain_seconds": settings.drain_seconds,
         "handover_seconds": settings.handover_seconds,
         "records": settings.records.model_dump(),
+        **({"limits": limits} if limits else {}),
     }
 
 

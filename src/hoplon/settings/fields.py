@@ -109,6 +109,51 @@ class ApiSettings(_Section):
         return _normal_networks(value)
 
 
+class LimitsSettings(_Section):
+    """What one connection, one client and one request may take; the gateway refuses what is beyond."""
+
+    target_bytes: int = Field(
+        default=16 * 1024, ge=256, le=65534, description="Bytes of a request line; beyond it 414."
+    )
+    head_bytes: int = Field(default=64 * 1024, ge=1024, le=2**20, description="Bytes of a request head; beyond it 431.")
+    head_fields: int = Field(
+        default=100, ge=1, le=10_000, description="Fields of a request head, and of trailers; beyond it 431."
+    )
+    head_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="A request head takes at most so long, from first to last byte; then 408.",
+    )
+    idle_seconds: float = Field(
+        default=75.0, gt=0, le=86400, description="A connection without a request is closed after this time."
+    )
+    body_bytes: int = Field(default=0, ge=0, description="Bytes of a request body; beyond it 413. 0: no bound.")
+    body_bytes_per_second: int = Field(
+        default=240, ge=0, le=2**31, description="A request body that comes slower is given up with 408. 0: no bound."
+    )
+    body_grace_seconds: float = Field(
+        default=20.0, ge=0, le=3600, description="So long a request body may pause before its rate counts."
+    )
+    requests_per_connection: int = Field(
+        default=100_000, ge=0, description="Requests on one connection; then it closes in order. 0: no bound."
+    )
+    connections: int = Field(
+        default=65536, ge=1, description="Open connections of clients; one more is closed at once and counted."
+    )
+    connections_per_client: int = Field(
+        default=4096,
+        ge=0,
+        description="Open connections of one IPv4 address or IPv6 /64; `trusted_proxies` have no bound. 0: no bound.",
+    )
+    requests_in_flight: int = Field(
+        default=16384, ge=1, description="Requests answered at the same time, split over the threads; beyond it 503."
+    )
+    http2_streams: int = Field(
+        default=128, ge=1, le=10_000, description="Requests at the same time on one HTTP/2 connection."
+    )
+
+
 class Settings(_Section):
     """All process settings, checked."""
 
@@ -145,6 +190,7 @@ class Settings(_Section):
     )
     tls: TlsSettings = TlsSettings()
     records: RecordsSettings = RecordsSettings()
+    limits: LimitsSettings = LimitsSettings()
     control_plane: ControlPlaneSettings = ControlPlaneSettings()
     api: ApiSettings = ApiSettings()
 

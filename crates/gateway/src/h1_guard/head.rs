@@ -92,12 +92,11 @@ impl Head {
         Ok(Head { is_http10, status, ..Head::default() })
     }
 
-    /// Reads a field line; an empty line is the caller's.
+    /// Takes a field.
     ///
     /// # Errors
-    /// Why it is none, or why it may not stand beside the fields before it.
-    pub fn field(&mut self, line: &[u8], max_fields: usize) -> Result<(), Refusal> {
-        let (name, value) = split_field(line)?;
+    /// Why it may not stand beside the fields before it.
+    pub fn field(&mut self, (name, value): (&[u8], &[u8]), max_fields: usize) -> Result<(), Refusal> {
         self.fields += 1;
         if self.fields > max_fields {
             return Err(Refusal::HeadTooManyFields);

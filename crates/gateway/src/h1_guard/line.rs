@@ -33,6 +33,37 @@ pub fn find(bytes: &[u8], searched: usize, max_bytes: usize) -> Result<Option<Li
     }
 }
 
+/// A field line that is as nearly all of them are, found in one pass: a token, a colon, no control character but the tab, CR LF.
+/// Gives the lengths of its name and of all before its CR LF. What is not so is for [`find`] to say.
+pub fn plain_field(bytes: &[u8]) -> Option<(usize, usize)> {
+    let name = token_length(bytes);
+    if name == 0 || bytes.get(name) != Some(&b':') {
+        return None;
+    }
+    let mut at = name + 1;
+    loop {
+        at += first_control(bytes.get(at..)?)?;
+        match bytes.get(at..at + 2)? {
+            [b'\t', _] => at += 1,
+            [b'\r', b'\n'] => return Some((name, at)),
+            _ => return None,
+        }
+    }
+}
+
+/// Where the first control character stands, the tab included.
+fn first_control(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let bits = control_bits(u64::from_le_bytes(*word));
+        if bits != 0 {
+            return Some(index * 8 + bits.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(u8::is_ascii_control)?;
+    Some(words.len() * 8 + at)
+}
+
 const TOKEN: u8 = 1;
 const TARGET: u8 = 2;
 
@@ -96,7 +127,8 @@ fn is_control(byte: u8) -> bool {
     byte != b'\t' && byte.is_ascii_control()
 }
 
-/// The high bit of each byte that is below 0x20 or 0x7f, eight at a time; a borrow may mark one more, never one less.
+/// The high bit of each byte that is below 0x20 or 0x7f, eight at a time. The lowest mark is right; a borrow from it may set more
+/// above it.
 fn control_bits(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
@@ -119,6 +151,31 @@ mod tests {
                     assert_eq!(has_control(&value), is_control(byte), "{byte:#x} at {place} of {length}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_first_control_character_is_where_it_is() {
+        for byte in (0..=255_u8).filter(u8::is_ascii_control) {
+            for length in 1..40 {
+                for place in 0..length {
+                    let mut value = vec![0xff; length];
+                    value[place..].fill(byte);
+                    assert_eq!(first_control(&value), Some(place), "{byte:#x} at {place} of {length}");
+                }
+            }
+        }
+        assert_eq!(first_control(b"nothing but text, and more of it \xe4"), None);
+    }
+
+    #[test]
+    fn a_plain_field_is_found_and_nothing_else_is_one() {
+        assert_eq!(plain_field(b"Host: a\tb\r\nX"), Some((4, 9)));
+        assert_eq!(plain_field(b"A:\r\n"), Some((1, 2)));
+        for bytes in
+            ["A: b", "A: b\r", "A: b\n", "A: b\rc\r\n", "A : b\r\n", ": b\r\n", "A\r\n", "\r\n", "A: \0\r\n", " A: b\r\n"]
+        {
+            assert_eq!(plain_field(bytes.as_bytes()), None, "{bytes:?}");
         }
     }
 

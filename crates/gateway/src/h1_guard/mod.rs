@@ -137,8 +137,8 @@ impl Scanner {
 
     /// A request was sent: one response may come. `to_head`: the request's method was HEAD.
     pub fn expect_response(&mut self, to_head: bool) {
-        self.side = Side::Responses { answers_head: to_head };
         if self.state == State::Idle {
+            self.side = Side::Responses { answers_head: to_head };
             self.state = State::Start { after_blank: false };
         }
     }
@@ -236,7 +236,8 @@ impl Scanner {
             _ => {}
         }
         let limit = self.limits.start_line_bytes + 2;
-        let Some(line) = self.next_line(rest, limit, start_line_too_long(self.side))? else { return Ok(Step::Wait) };
+        let found = self.next_line(rest, limit).map_err(|bad| bad.unwrap_or(start_line_too_long(self.side)))?;
+        let Some(line) = found else { return Ok(Step::Wait) };
         let content = &rest[..line.length];
         self.head = if is_request { Head::request_line(content)? } else { Head::status_line(content)? };
         self.state = State::Fields;
@@ -248,13 +249,23 @@ impl Scanner {
     fn fields(&mut self, rest: &[u8]) -> Result<Step, Refusal> {
         loop {
             let start = self.line_start;
+            let bytes = &rest[start..];
             let limit = self.limits.head_bytes.saturating_sub(start);
-            let Some(line) = self.next_line(rest, limit, Refusal::HeadTooLarge)? else { return Ok(Step::Wait) };
+            // Once per line: one that is not complete is only searched for its end when more comes.
+            let is_new = self.searched == start;
+            let plain = if is_new { line::plain_field(bytes) } else { None };
+            if let Some((name, length)) = plain.filter(|(_, length)| length + 2 <= limit) {
+                self.head.field((&bytes[..name], &bytes[name + 1..length]), self.limits.fields)?;
+                self.begin_line(start + length + 2);
+                continue;
+            }
+            let found = self.next_line(rest, limit).map_err(|bad| bad.unwrap_or(Refusal::HeadTooLarge))?;
+            let Some(line) = found else { return Ok(Step::Wait) };
             if line.length == 0 {
                 self.end_head()?;
                 return Ok(Step::Took(start + line.next));
             }
-            self.head.field(&rest[start..start + line.length], self.limits.fields)?;
+            self.head.field(head::split_field(&bytes[..line.length])?, self.limits.fields)?;
             self.begin_line(start + line.next);
         }
     }
@@ -263,12 +274,11 @@ impl Scanner {
         (self.line_start, self.searched) = (at, at);
     }
 
-    /// The line that begins at `line_start`, if its end is there. The bound comes first, so that it does not matter whether a line
+    /// The line that begins at `line_start`, if its end is there; fails without a reason when it is too long. The bound comes first, so that it does not matter whether a line
     /// beyond it arrived as a whole.
-    fn next_line(&mut self, unit: &[u8], max_bytes: usize, beyond: Refusal) -> Result<Option<Line>, Refusal> {
+    fn next_line(&mut self, unit: &[u8], max_bytes: usize) -> Result<Option<Line>, Option<Refusal>> {
         let line = unit.get(self.line_start..).unwrap_or_default();
-        let searched = self.searched - self.line_start;
-        let found = line::find(line, searched, max_bytes).map_err(|bad| bad.unwrap_or(beyond))?;
+        let found = line::find(line, self.searched.saturating_sub(self.line_start), max_bytes)?;
         if found.is_none() {
             self.searched = unit.len();
         }
@@ -302,7 +312,8 @@ impl Scanner {
     }
 
     fn chunk_size(&mut self, rest: &[u8]) -> Result<Step, Refusal> {
-        let Some(line) = self.next_line(rest, chunk::MAX_LINE_BYTES, chunk::too_long(rest))? else { return Ok(Step::Wait) };
+        let found = self.next_line(rest, chunk::MAX_LINE_BYTES).map_err(|bad| bad.unwrap_or_else(|| chunk::too_long(rest)))?;
+        let Some(line) = found else { return Ok(Step::Wait) };
         let content = &rest[..line.length];
         let size = chunk::read_size(content)?;
         self.extension_bytes += content.iter().position(|byte| *byte == b';').map_or(0, |at| content.len() - at);
@@ -327,7 +338,8 @@ impl Scanner {
 
     fn trailer(&mut self, rest: &[u8]) -> Result<Step, Refusal> {
         let limit = MAX_TRAILER_BYTES - self.trailer_bytes;
-        let Some(line) = self.next_line(rest, limit, Refusal::HeadTooLarge)? else { return Ok(Step::Wait) };
+        let found = self.next_line(rest, limit).map_err(|bad| bad.unwrap_or(Refusal::HeadTooLarge))?;
+        let Some(line) = found else { return Ok(Step::Wait) };
         if line.length == 0 {
             self.end_message();
             return Ok(Step::Took(line.next));
