@@ -6,7 +6,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::connection::Client;
 use crate::guarded::{Guarded, Input, NotPassed};
 use crate::h1_guard::{Scanner, stand_in};
+use crate::h2_flood::FrameWatch;
 use crate::stream::Stream;
 use crate::timer::LazyTimer;
 
@@ -27,6 +28,8 @@ pub struct ClientIo {
     stream: Stream,
     /// HTTP/1 only.
     guarded: Option<Guarded>,
+    /// HTTP/2 only.
+    frames: Option<Box<FrameWatch>>,
     /// Read before anything from the stream: what was read to recognise HTTP/2, or a stand-in.
     first: Bytes,
     /// Behind the stand-in nothing is read.
@@ -53,14 +56,20 @@ impl ClientIo {
     pub fn http1(stream: Stream, first: &[u8], client: Rc<Client>) -> ClientIo {
         let scanner = Scanner::of_requests(client.worker.shared.config.limits.head());
         let guarded = Guarded::new(scanner, first);
-        ClientIo { guarded: Some(guarded), ..ClientIo::http2(stream, Bytes::new(), client) }
+        ClientIo { guarded: Some(guarded), ..ClientIo::new(stream, Bytes::new(), client) }
     }
 
     /// HTTP/2, whose framing is hyper's.
     pub fn http2(stream: Stream, first: Bytes, client: Rc<Client>) -> ClientIo {
+        let frames = FrameWatch::new(Instant::now());
+        ClientIo { frames: Some(Box::new(frames)), ..ClientIo::new(stream, first, client) }
+    }
+
+    fn new(stream: Stream, first: Bytes, client: Rc<Client>) -> ClientIo {
         ClientIo {
             stream,
             guarded: None,
+            frames: None,
             first,
             is_refused: false,
             client,
@@ -78,7 +87,7 @@ impl ClientIo {
     }
 
     fn poll_guarded(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Some(guarded) = &mut self.guarded else { return Pin::new(&mut self.stream).poll_read(cx, buf) };
+        let Some(guarded) = &mut self.guarded else { return self.poll_watched(cx, buf) };
         if self.is_refused {
             return Poll::Pending;
         }
@@ -98,19 +107,34 @@ impl ClientIo {
                 self.head_since = None;
                 Poll::Ready(Ok(()))
             }
-            Poll::Ready(Ok(Input::Refused(refusal))) => self.refuse(refusal, buf),
+            Poll::Ready(Ok(Input::Refused(refusal))) => self.refuse(refusal, cx, buf),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
         }
     }
 
+    fn poll_watched(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        self.watch(buf.filled().get(before..).unwrap_or_default())
+    }
+
+    fn watch(&mut self, bytes: &[u8]) -> Poll<io::Result<()>> {
+        if self.frames.as_mut().is_some_and(|frames| frames.is_flooded(bytes, Instant::now)) {
+            self.client.worker.shared.metrics.connection_errors.increment(["http2_flood".into()]);
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// A body that is refused fails; a head is answered through its stand-in.
-    fn refuse(&mut self, refusal: Refusal, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn refuse(&mut self, refusal: Refusal, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(guarded) = &mut self.guarded else { return Poll::Pending };
         self.is_refused = true;
         if guarded.scanner().is_in_body() {
             return Poll::Ready(Err(NotPassed::error(refusal)));
         }
         self.client.refuse(guarded.scanner().heads() + 1, refusal);
+        guarded.look_ahead(&mut self.stream, cx);
         self.first = stand_in::of(guarded.held()).into();
         self.give_first(buf);
         Poll::Ready(Ok(()))
@@ -139,7 +163,7 @@ impl ClientIo {
         let Some(since) = self.head_since else { return self.check_idle(cx) };
         let deadline = since.max(self.client.waiting_since()) + limits.head;
         match self.read_timer.poll_until(cx, deadline) {
-            Poll::Ready(()) => self.refuse(Refusal::HeadTimeout, buf),
+            Poll::Ready(()) => self.refuse(Refusal::HeadTimeout, cx, buf),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -191,8 +215,9 @@ impl AsyncRead for ClientIo {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if !this.first.is_empty() {
+            let before = buf.filled().len();
             this.give_first(buf);
-            return Poll::Ready(Ok(()));
+            return this.watch(buf.filled().get(before..).unwrap_or_default());
         }
         match this.poll_guarded(cx, buf) {
             Poll::Ready(result) => Poll::Ready(result),

@@ -35,9 +35,11 @@ use crate::worker::Worker;
 
 /// A TLS handshake takes at most this long.
 pub const TLS_HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Requests of one connection that may be taken back before most of them count as a flood.
+const MAX_ABORTED: u64 = 200;
 /// hyper's own bound of header fields, in an array on the stack; any other makes it allocate for each head.
 const HYPER_FIELDS: usize = 100;
-/// Bytes that hyper buffers per connection and direction: a whole head and what one read brings beyond it.
+/// Bytes that hyper buffers per connection and direction, or a whole head where that may be longer.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 /// Bytes a client may send ahead on one HTTP/2 stream, and on one connection.
 const STREAM_WINDOW_BYTES: u32 = 256 << 10;
@@ -65,6 +67,7 @@ pub struct Client {
     refused: Cell<Option<(u64, Refusal)>>,
     waiting_since: Cell<Instant>,
     is_last: Cell<bool>,
+    aborted: Cell<u64>,
     is_expired: Cell<bool>,
     has_unread_body: Cell<bool>,
     upgrade: RefCell<Option<Box<Upgrade>>>,
@@ -84,6 +87,7 @@ impl Client {
             refused: Cell::new(None),
             waiting_since: Cell::new(Instant::now()),
             is_last: Cell::new(false),
+            aborted: Cell::new(0),
             is_expired: Cell::new(false),
             has_unread_body: Cell::new(false),
             upgrade: RefCell::new(None),
@@ -98,6 +102,17 @@ impl Client {
         self.is_last.set(limit > 0 && begun >= limit);
         self.worker.begin();
         InFlight(self.clone())
+    }
+
+    /// Counts the request as aborted when dropped before its answer began.
+    pub fn watch(self: &Rc<Self>) -> AbortWatch {
+        AbortWatch(Some(self.clone()))
+    }
+
+    /// Whether most requests on this connection were taken back before their answer began: what is left of a rapid reset
+    /// (CVE-2023-44487) when each stream was accepted first.
+    fn is_flooded(&self) -> bool {
+        self.aborted.get() > MAX_ABORTED && self.aborted.get() > self.begun.get() / 2
     }
 
     /// The head of the request of this number, from 1, was refused; hyper gets a stand-in for it.
@@ -163,6 +178,24 @@ impl Client {
     /// Whether the connection ends after the running requests.
     fn is_ending(&self) -> bool {
         self.is_expired.get() || self.is_last.get()
+    }
+}
+
+/// See [`Client::watch`].
+pub struct AbortWatch(Option<Rc<Client>>);
+
+impl AbortWatch {
+    /// The answer begins.
+    pub fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for AbortWatch {
+    fn drop(&mut self) {
+        if let Some(client) = &self.0 {
+            client.aborted.set(client.aborted.get() + 1);
+        }
     }
 }
 
@@ -276,7 +309,7 @@ async fn serve_http1(io: TokioIo<ClientIo>, client: Rc<Client>) {
     let service = service_fn(move |request| Box::pin(proxy::handle(for_requests.clone(), request)));
     let limits = &client.worker.shared.config.limits;
     let mut builder = http1::Builder::new();
-    builder.header_read_timeout(None).max_buf_size((2 * limits.head_bytes).max(MIN_BUFFER_BYTES));
+    builder.header_read_timeout(None).max_buf_size(limits.head_bytes.max(MIN_BUFFER_BYTES));
     if limits.head_fields > HYPER_FIELDS {
         builder.max_headers(limits.head_fields);
     }
@@ -325,6 +358,10 @@ where
                 shut_down(Pin::new(connection));
             }
             let result = Pin::new(&mut *connection).poll(cx);
+            if result.is_pending() && client.is_flooded() {
+                client.worker.shared.metrics.connection_errors.increment(["http2_resets".into()]);
+                return Poll::Ready(Ok(()));
+            }
             if result.is_ready() || is_ending || !client.is_ending() {
                 return result;
             }

@@ -150,6 +150,12 @@ impl Guarded {
         Poll::Ready(Ok(buf.filled().is_empty()))
     }
 
+    /// Reads once more what is there already behind what was refused, for whoever wants to tell what it was.
+    pub fn look_ahead(&mut self, stream: &mut Stream, cx: &mut Context<'_>) {
+        let _ = self.poll_held(stream, cx);
+        self.is_unseen = false;
+    }
+
     fn give(&mut self, buf: &mut ReadBuf<'_>) {
         let length = self.passing.min(buf.remaining());
         buf.put_slice(&self.held[..length]);

@@ -19,6 +19,7 @@ mod exchange;
 mod files;
 mod guarded;
 pub mod h1_guard;
+mod h2_flood;
 mod handover;
 mod headers;
 mod hosts;

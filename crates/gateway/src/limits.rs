@@ -55,7 +55,7 @@ impl Default for LimitsConfig {
             body_grace: Duration::from_secs(20),
             requests_per_connection: 100_000,
             connections: 65_536,
-            connections_per_client: 4_096,
+            connections_per_client: 16_384,
             requests_in_flight: 16_384,
             http2_streams: 128,
         }

@@ -33,6 +33,13 @@ const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// Serves one request. Never fails: whatever goes wrong is an answer.
 pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Response<ResponseBody>, Infallible> {
+    let watch = client.watch();
+    let response = serve(client, request).await;
+    watch.answered();
+    Ok(response)
+}
+
+async fn serve(client: Rc<Client>, request: Request<Incoming>) -> Response<ResponseBody> {
     let in_flight = client.begin();
     let (mut head, incoming) = request.into_parts();
     client.set_unread_body(!incoming.is_end_stream());
@@ -58,7 +65,7 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
         client,
     };
     if let Some(cause) = passage.refuse_unjudged(&head, &incoming) {
-        return Ok(passage.turn_away(cause, incoming).await);
+        return passage.turn_away(cause, incoming).await;
     }
     let step = match passage.judge_head(&head, &incoming) {
         step if has_bundle => step,
@@ -70,11 +77,11 @@ pub async fn handle(client: Rc<Client>, request: Request<Incoming>) -> Result<Re
     let group = passage.exchange.look(|t| t.zone_index()).flatten();
     let group = group.map(|zone| passage.client.worker.upstreams.group(&bundle, zone));
     drop(bundle);
-    Ok(match (step, group) {
+    match (step, group) {
         (Next::Stop(cause), _) => passage.turn_away(cause, incoming).await,
         (_, None) => passage.turn_away(Cause::UnknownHost, incoming).await,
         (step, Some(group)) => passage.forward(step, head, incoming, &group, in_flight).await,
-    })
+    }
 }
 
 /// What an answer of our own needs to know of the request, when the request itself is gone.

@@ -142,7 +142,7 @@ class LimitsSettings(_Section):
         default=65536, ge=1, description="Open connections of clients; one more is closed at once and counted."
     )
     connections_per_client: int = Field(
-        default=4096,
+        default=16384,
         ge=0,
         description="Open connections of one IPv4 address or IPv6 /64; `trusted_proxies` have no bound. 0: no bound.",
     )
