@@ -219,7 +219,7 @@ def first_screen(start: "GatewayStart", api: "ApiStart") -> Iterator[str]:
     yield from _rows(_places(start, api))
     for notice in (*start.notices, *api.notices):
         yield f"\n{click.style('note:', fg='yellow', bold=True)} {notice}"
-    yield "\nRefused in any mode, before it reaches your API (400; `protocol.*`):"
+    yield "\nRefused in any mode, before it reaches your API (`protocol.*`):"
     yield from _rows(_refusals())
     yield "\nNext:"
     yield from _rows(_next_steps(start))
