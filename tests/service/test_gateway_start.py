@@ -174,7 +174,7 @@ def test_a_bundle_that_cannot_be_made_leaves_the_one_before(state: Path, monkeyp
     with prepare_gateway(settings(state), PARTS):
         pass
 
-    def full(*arguments: object) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
         raise OSError(28, "No space left on device", "bundles")
 
     monkeypatch.setattr("hoplon.storage.bundles.replace_file", full)

@@ -197,7 +197,7 @@ def test_a_full_disk_changes_nothing(workspace: Workspace, monkeypatch: pytest.M
     create_first_zone(workspace, "http://127.0.0.1:1")
     before = workspace.state.current.read_bytes()
 
-    def full(path: Path, content: bytes, mode: int = 0) -> None:
+    def full(path: Path, content: bytes, **_options: bool) -> None:
         raise OSError(28, "No space left on device", str(path))
 
     monkeypatch.setattr("hoplon.storage.bundles.replace_file", full)

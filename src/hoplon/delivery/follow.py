@@ -18,14 +18,12 @@ from hoplon.delivery.offer import Manifest, Offer, read_manifest, read_offer, re
 from hoplon.delivery.status import DeliveryStatus, begin_status, write_status
 from hoplon.errors import HoplonError
 from hoplon.model.mode import Mode
-from hoplon.model.versions import PolicyBundle
 from hoplon.storage.bundles import (
     activate_bundle,
     has_part,
     read_generation,
     read_mode,
     receive_part,
-    stage_bundle,
     write_generation,
     write_mode,
 )
@@ -125,9 +123,7 @@ class Follower:
         for digest, size_bytes in manifest.parts.items():
             if not has_part(self._state, digest):
                 receive_part(self._state, digest, size_bytes, self._control_plane.part(digest))
-        bundle = PolicyBundle(manifest.content, {})
-        stage_bundle(self._state, bundle)
-        activate_bundle(self._state, bundle)
+        activate_bundle(self._state, manifest.content)
         self._held, self._is_whole = manifest, True
         _log("info", "delivery", f"bundle {manifest.hash[:16]} has come from {self._following.server}")
 

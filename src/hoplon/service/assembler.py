@@ -19,7 +19,7 @@ from hoplon.policy.assembly import CompiledZone, ZoneVersion, compile_version, j
 from hoplon.service.features import FEATURES
 from hoplon.service.stores import load_policy
 from hoplon.storage import policies
-from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_bundle
+from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_parts
 from hoplon.storage.database import reading, transaction
 from hoplon.storage.locks import changing_policy
 from hoplon.storage.state import StateDirectory
@@ -163,8 +163,8 @@ class Assembler:
         bundle = join(committed.compiled)
         if manifest_hash(self._state.current) != bundle.hash:
             self._check(bundle)
-            stage_bundle(self._state, bundle)
-            activate_bundle(self._state, bundle)
+            stage_parts(self._state, bundle.parts)
+            activate_bundle(self._state, bundle.manifest)
             self.assemblies += 1
         return bundle.hash
 

@@ -13,6 +13,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +29,31 @@ KEPT_MANIFESTS = 20
 
 def stage_parts(state: StateDirectory, parts: Mapping[str, bytes]) -> None:
     """Write parts that are not there yet, by their hash. Unless a manifest names them they are cleaned up some day."""
+    missing = {digest: content for digest, content in parts.items() if not has_part(state, digest)}
     try:
-        for digest, content in parts.items():
-            if not has_part(state, digest):
-                replace_file(state.bundle_parts / digest, content)
+        for digest, content in missing.items():
+            replace_file(state.bundle_parts / digest, content, is_directory_synced=False)
+        if missing:
+            sync_directory(state.bundle_parts)
     except OSError as error:
         raise _unwritable(error) from error
 
 
-def stage_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
-    """Write everything but `current`."""
-    stage_parts(state, bundle.parts)
+def activate_bundle(state: StateDirectory, manifest: bytes) -> None:
+    """Make the manifest of staged parts the current one by one rename, then clean up. A crash leaves the old or the new
+    one."""
     try:
-        history = _history(state)
-        history.mkdir(exist_ok=True, mode=0o700)
-        replace_file(history / bundle.hash, bundle.manifest)
+        replace_file(state.current, manifest)
     except OSError as error:
         raise _unwritable(error) from error
-
-
-def activate_bundle(state: StateDirectory, bundle: PolicyBundle) -> None:
-    """Make a staged bundle the current one by one rename, then clean up. A crash leaves the old or the new one."""
-    try:
-        replace_file(state.current, bundle.manifest)
-    except OSError as error:
-        raise _unwritable(error) from error
+    with suppress(OSError):  # only for looking back
+        _remember(state, manifest)
     collect_garbage(state)
+
+
+def _remember(state: StateDirectory, manifest: bytes) -> None:
+    _history(state).mkdir(exist_ok=True, mode=0o700)
+    replace_file(_history(state) / hashlib.sha256(manifest).hexdigest(), manifest)
 
 
 def has_part(state: StateDirectory, digest: str) -> bool:

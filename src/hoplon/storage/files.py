@@ -5,8 +5,11 @@ import secrets
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Make `content` the content of `path`: written beside it, synced, renamed over it, directory synced."""
+def replace_file(path: Path, content: bytes, mode: int = 0o600, *, is_directory_synced: bool = True) -> None:
+    """Make `content` the content of `path`: written beside it, synced, renamed over it, directory synced.
+
+    Who writes many files into one directory says `is_directory_synced=False` and calls `sync_directory` once.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         _write_synced(temporary, content, mode)
@@ -14,7 +17,8 @@ def replace_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if is_directory_synced:
+        sync_directory(path.parent)
 
 
 def sync_directory(directory: Path) -> None:
