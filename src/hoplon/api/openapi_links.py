@@ -17,19 +17,15 @@ class Source(NamedTuple):
     place: str
 
 
+# Answers of a write: they always hold what was made. A listing may be empty.
 SOURCES: tuple[Source, ...] = (
-    Source("accounts:list_accounts", "/result/0/id", "accounts/{account_id}"),
-    Source("zones:list_zones", "/result/0/id", "zones/{zone_id}"),
+    Source("zones:create_zone", "/result/account/id", "accounts/{account_id}"),
     Source("zones:create_zone", "/result/id", "zones/{zone_id}"),
-    Source("operations:list_operations", "/result/0/operation_id", "operations/{operation_id}"),
     Source("operations:save_operation", "/result/operation_id", "operations/{operation_id}"),
-    Source("labels:create_labels", "/result/0/name", "user/{name}"),
     Source("lists:create_list", "/result/id", "lists/{list_id}"),
-    Source("list_items:list_items", "/result/0/id", "items/{item_id}"),
     Source("list_items:append_items", "/result/operation_id", "bulk_operations/{operation_id}"),
     Source("list_items:replace_items", "/result/operation_id", "bulk_operations/{operation_id}"),
     Source("tokens:create_token", "/result/id", "tokens/{token_id}"),
-    Source("audit:list_audit", "/result/0/id", "audit/{audit_id}"),
 )
 
 

@@ -24,6 +24,10 @@ from hoplon.service.zones import ZoneSummary
 Status = Literal["initializing", "pending", "active", "moved"]
 Type = Literal["full", "partial", "secondary", "internal"]
 
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+HOST_PATTERN = f"^{_LABEL}(?:\\.{_LABEL})*$"
+"""What the service takes as a zone's name, for the document only: it says better what is wrong than a pattern can."""
+
 STATUSES = ("initializing", "pending", "active", "moved")
 TYPES = ("full", "partial", "secondary", "internal")
 
@@ -91,7 +95,9 @@ class AccountId(Lenient):
 class CreateBody(Lenient):
     """A zone to create: the host that it is named after. Its upstreams are set afterwards."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)]
+    name: Annotated[
+        str, Field(min_length=1, max_length=253, json_schema_extra={"pattern": HOST_PATTERN, "example": "shop.example"})
+    ]
     account: AccountId = AccountId()
     type: Type = "full"
 

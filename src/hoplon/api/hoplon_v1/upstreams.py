@@ -32,7 +32,7 @@ class UpstreamsForm(TypedDict):
 class UpstreamBody(Strict):
     """One upstream, spelled as in the policy document."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2048)]
+    url: Annotated[str, Field(min_length=1, max_length=2048, json_schema_extra={"example": "http://127.0.0.1:9000"})]
     protocol: Literal["http1", "http2"] = "http1"
     ca_file: Annotated[str, Field(max_length=4096)] | None = None
     server_name: Annotated[str, Field(max_length=253)] | None = None
