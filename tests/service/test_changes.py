@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -240,6 +241,17 @@ def test_changes_in_a_row_share_a_bundle_when_debounced(workspace: Workspace, zo
         await_true(lambda: policy_history(workspace)[0].bundle, "the bundle")
     bundles = {each.bundle for each in policy_history(workspace, limit=5)}
     assert bundles == {manifest_hash(workspace.state.current)}
+
+
+def test_what_was_changed_right_before_the_end_is_in_place_at_the_end(workspace: Workspace, zone_id: str) -> None:
+    with open_workspace(workspace.state.root, is_debounced=True) as debounced:
+        for number in range(3):
+            with changing_zone(debounced, ACTOR, zone_id) as change:
+                save(change, f"/{number}")
+            time.sleep(number * 0.15)
+        with changing_zone(debounced, ACTOR, zone_id) as change:
+            save(change, "/last")
+    assert policy_history(workspace)[0].bundle == manifest_hash(workspace.state.current)
 
 
 def test_the_debounced_one_outlives_a_failure(

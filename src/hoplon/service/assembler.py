@@ -88,7 +88,6 @@ class Assembler:
                     for zone in committed.unnamed:
                         policies.name_bundle(connection, zone.id, zone.version, bundle)
             self._in_place = (tuple(map(_version, committed.zones)), bundle)
-            self._compiled = {key: self._compiled[key] for key in map(_version, committed.zones)}
             self.error = None
             return bundle
 
@@ -112,6 +111,7 @@ class Assembler:
                 self._closed.wait(DEBOUNCE_SECONDS)
                 self._wanted.clear()
             self._try()
+        self._try()
 
     def _try(self) -> None:
         """Failing is no reason to stop: the next look may find the disk free again, and the API goes on committing."""
@@ -146,6 +146,7 @@ class Assembler:
             active = tuple(each for each in compiled if each is not None)
             served = {each.zone_id for each in active}
             unnamed = served & policies.zones_without_bundle(connection)
+        self._compiled = {key: self._compiled[key] for key in map(_version, zones)}
         return _Committed(zones, active, tuple(zone for zone in zones if zone.id in unnamed))
 
     def _compile(self, connection: Connection, zone: Zone) -> CompiledZone | None:
