@@ -1,10 +1,6 @@
 """One control plane and two gateways elsewhere, each a real process with a state directory of its own."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,78 +9,22 @@ from typing import Any
 
 import pytest
 
-from support.installation import Installation, apply, await_true, hoplon, policy, running, spawn
+from support.control_plane import RunningControlPlane
+from support.installation import Installation, apply, await_true, hoplon, make_certificate, policy, running, spawn
 from support.upstream import Upstream
 
 
-class ControlPlane:
-    """A state directory and its `hoplon api`, which can be killed and started again on the same port."""
-
-    def __init__(self, state: Path) -> None:
-        self.state = state
-        self._process: subprocess.Popen[bytes] | None = None
-        self.port = 0
-        self.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "hoplon", "api", "--admin", f"127.0.0.1:{self.port}"]
-        command += ["--state", str(self.state)]
-        with self.state.with_name("api.out").open("wb") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output)
-        pid = self._process.pid
-        status = await_true(lambda: self._status(pid), "the API serves")
-        self.port = int(status["address"].rpartition(":")[2])
-
-    def kill(self) -> None:
-        assert self._process is not None
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> float:
-        """Ask it to end; how many seconds that took."""
-        assert self._process is not None
-        began = time.monotonic()
-        self._process.send_signal(signal.SIGTERM)
-        assert self._process.wait(20) == 0
-        return time.monotonic() - began
-
-    def close(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self.kill()
-
-    def credential(self, name: str = "gateways") -> Path:
-        """A new gateway credential in a file of mode 0600."""
-        made = hoplon(self.state, "token", "create", "--gateway", "--name", name, "--json")
-        assert made.returncode == 0, made.stderr
-        file = self.state.with_name(f"{name}.token")
-        file.touch(mode=0o600)
-        file.write_text(json.loads(made.stdout)["token"])
-        return file
-
-    def _status(self, pid: int) -> Any:
-        assert self._process is not None and self._process.poll() is None, self.state.with_name("api.out").read_text()
-        try:
-            status = json.loads((self.state / "run" / "api.status.json").read_text())
-        except (OSError, ValueError):
-            return None
-        return status if status["pid"] == pid else None
-
-
 @pytest.fixture
-def control_plane(tmp_path: Path, api: Upstream) -> Iterator[ControlPlane]:
+def control_plane(tmp_path: Path, api: Upstream) -> Iterator[RunningControlPlane]:
     state = tmp_path / "control"
     assert apply(state, policy(api.url), "--create").returncode == 0
-    found = ControlPlane(state)
+    found = RunningControlPlane(state)
     yield found
     found.close()
 
 
 @contextmanager
-def following(control_plane: ControlPlane, credential: Path, name: str, *more: str) -> Iterator[Installation]:
+def following(control_plane: RunningControlPlane, credential: Path, name: str, *more: str) -> Iterator[Installation]:
     """A gateway elsewhere."""
     options = ("--server", control_plane.url, "--credential", str(credential), *more)
     state = control_plane.state.with_name(name)
@@ -93,7 +33,7 @@ def following(control_plane: ControlPlane, credential: Path, name: str, *more: s
 
 
 @pytest.fixture
-def gateways(control_plane: ControlPlane) -> Iterator[list[Installation]]:
+def gateways(control_plane: RunningControlPlane) -> Iterator[list[Installation]]:
     credential = control_plane.credential()
     with ExitStack() as stack:
         found = [stack.enter_context(following(control_plane, credential, f"gw-{n}")) for n in (1, 2)]
@@ -102,7 +42,7 @@ def gateways(control_plane: ControlPlane) -> Iterator[list[Installation]]:
         yield found
 
 
-def block_all(control_plane: ControlPlane, api: Upstream) -> None:
+def block_all(control_plane: RunningControlPlane, api: Upstream) -> None:
     changed = apply(control_plane.state, policy(api.url, fallthrough="block"))
     assert changed.returncode == 0, changed.stderr
 
@@ -121,7 +61,7 @@ def await_status(gateway: Installation, status: int, seconds: float = 15.0) -> f
 
 
 def test_policy_and_mode_reach_all_within_two_seconds(
-    control_plane: ControlPlane, gateways: list[Installation], api: Upstream
+    control_plane: RunningControlPlane, gateways: list[Installation], api: Upstream
 ) -> None:
     block_all(control_plane, api)
     assert max(await_status(gateway, 403) for gateway in gateways) < 2.0
@@ -141,7 +81,7 @@ def test_policy_and_mode_reach_all_within_two_seconds(
 
 
 def test_without_control_plane_they_go_on_and_converge_when_it_is_back(
-    control_plane: ControlPlane, gateways: list[Installation], api: Upstream
+    control_plane: RunningControlPlane, gateways: list[Installation], api: Upstream
 ) -> None:
     control_plane.kill()
     for gateway in gateways:
@@ -149,6 +89,9 @@ def test_without_control_plane_they_go_on_and_converge_when_it_is_back(
         assert gateway.get("/meanwhile").status == 200
     block_all(control_plane, api)
     assert [gateway.get("/other").status for gateway in gateways] == [200, 200]
+    switched = hoplon(gateways[0].state, "mode", "off")
+    assert f"note: this gateway follows {control_plane.url}" in switched.stderr
+    assert gateways[0].status()["mode"] == "off"
     control_plane.start()
     for gateway in gateways:
         assert await_status(gateway, 403) < 12.0
@@ -156,7 +99,7 @@ def test_without_control_plane_they_go_on_and_converge_when_it_is_back(
 
 
 def test_a_gateway_restarted_without_control_plane_serves_its_last_good_bundle(
-    control_plane: ControlPlane, api: Upstream
+    control_plane: RunningControlPlane, api: Upstream
 ) -> None:
     credential = control_plane.credential()
     block_all(control_plane, api)
@@ -170,7 +113,7 @@ def test_a_gateway_restarted_without_control_plane_serves_its_last_good_bundle(
 
 
 def test_a_wrong_credential_gets_nothing_and_a_good_one_in_the_file_helps_without_a_restart(
-    control_plane: ControlPlane,
+    control_plane: RunningControlPlane,
 ) -> None:
     good = control_plane.credential()
     wrong = control_plane.state.with_name("wrong.token")
@@ -188,7 +131,7 @@ def test_a_wrong_credential_gets_nothing_and_a_good_one_in_the_file_helps_withou
         assert gateway.get("/other").status == 200
 
 
-def test_a_token_that_may_do_all_else_is_no_credential(control_plane: ControlPlane) -> None:
+def test_a_token_that_may_do_all_else_is_no_credential(control_plane: RunningControlPlane) -> None:
     made = hoplon(
         control_plane.state, "token", "create", "--name", "reader", "--permission", "API Gateway Read", "--json"
     )
@@ -201,7 +144,7 @@ def test_a_token_that_may_do_all_else_is_no_credential(control_plane: ControlPla
 
 
 def test_a_part_corrupted_at_the_control_plane_never_arrives(
-    control_plane: ControlPlane, gateways: list[Installation], api: Upstream
+    control_plane: RunningControlPlane, gateways: list[Installation], api: Upstream
 ) -> None:
     before = [gateway.status()["bundle"] for gateway in gateways]
     control_plane.kill()
@@ -222,7 +165,7 @@ def test_a_part_corrupted_at_the_control_plane_never_arrives(
 
 
 def test_after_a_restored_backup_they_follow_back_but_not_to_a_forgotten_copy(
-    control_plane: ControlPlane, gateways: list[Installation], api: Upstream
+    control_plane: RunningControlPlane, gateways: list[Installation], api: Upstream
 ) -> None:
     file = control_plane.state.with_name("backup.tar")
     assert hoplon(control_plane.state, "backup", str(file)).returncode == 0
@@ -246,14 +189,14 @@ def test_after_a_restored_backup_they_follow_back_but_not_to_a_forgotten_copy(
 
 
 def test_gateways_that_wait_do_not_hold_up_the_end_of_the_api(
-    control_plane: ControlPlane, gateways: list[Installation]
+    control_plane: RunningControlPlane, gateways: list[Installation]
 ) -> None:
     time.sleep(1.0)
     assert control_plane.stop() < 4.0
     assert [gateway.stop() for gateway in gateways] == [0, 0]
 
 
-def test_what_cannot_follow_says_why_and_starts_nothing(control_plane: ControlPlane, api: Upstream) -> None:
+def test_what_cannot_follow_says_why_and_starts_nothing(control_plane: RunningControlPlane, api: Upstream) -> None:
     credential = control_plane.credential()
     open_to_all = control_plane.state.with_name("open.token")
     open_to_all.write_text("token")
@@ -282,3 +225,26 @@ def test_what_cannot_follow_says_why_and_starts_nothing(control_plane: ControlPl
     refused = spawn(control_plane.state, "gateway", *plain, *own)
     assert refused.returncode == 1
     assert "has a policy of its own" in refused.stderr
+
+
+def test_over_tls_only_a_certificate_of_the_named_authority_is_followed(
+    tmp_path: Path, api: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = make_certificate(tmp_path)
+    other, _ = make_certificate(tmp_path, "other")
+    state = tmp_path / "control"
+    assert apply(state, policy(api.url), "--create").returncode == 0
+    with monkeypatch.context() as environment:
+        environment.setenv("HOPLON_TLS_CERTIFICATE", str(certificate))
+        environment.setenv("HOPLON_TLS_KEY", str(key))
+        control_plane = RunningControlPlane(state, "https")
+    try:
+        credential = control_plane.credential()
+        with following(control_plane, credential, "gw-1", "--server-ca", str(certificate)) as gateway:
+            await_status(gateway, 200)
+        with following(control_plane, credential, "gw-2", "--server-ca", str(other)) as gateway:
+            await_ailment(gateway, "server.certificate")
+            assert gateway.get("/other").status == 503
+            assert gateway.stop() == 0
+    finally:
+        control_plane.close()

@@ -1,8 +1,14 @@
-"""A control plane whose every answer is written by hand: for what a real one does only when it is broken."""
+"""A control plane whose every answer is written by hand, for what a real one does only when it is broken; and a real
+one."""
 
 import hashlib
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +16,7 @@ from typing import Any
 from hoplon.delivery.following import Following
 from hoplon.policy.assembly import canonical_json
 from hoplon.storage.state import StateDirectory, create_state
+from support.installation import await_true, hoplon
 from support.upstream import Upstream, read_until
 
 TOKEN = "token-of-a-test"
@@ -78,3 +85,62 @@ class ScriptedControlPlane:
             if b"connection: close" in content:
                 return
             head = read_until(connection, b"\r\n\r\n")
+
+
+class RunningControlPlane:
+    """A state directory and its `hoplon api`, which can be killed and started again on the same port."""
+
+    def __init__(self, state: Path, scheme: str = "http") -> None:
+        self.state = state
+        self._scheme = scheme
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"{self._scheme}://{'localhost' if self._scheme == 'https' else '127.0.0.1'}:{self.port}"
+
+    def start(self) -> None:
+        prefix = "https://" if self._scheme == "https" else ""
+        command = [sys.executable, "-m", "hoplon", "api", "--admin", f"{prefix}127.0.0.1:{self.port}"]
+        command += ["--state", str(self.state)]
+        with self.state.with_name("api.out").open("wb") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output)
+        pid = self._process.pid
+        status = await_true(lambda: self._status(pid), "the API serves")
+        self.port = int(status["address"].rpartition(":")[2])
+
+    def kill(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> float:
+        """Ask it to end; how many seconds that took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGTERM)
+        assert self._process.wait(20) == 0
+        return time.monotonic() - began
+
+    def close(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self.kill()
+
+    def credential(self, name: str = "gateways") -> Path:
+        """A new gateway credential in a file of mode 0600."""
+        made = hoplon(self.state, "token", "create", "--gateway", "--name", name, "--json")
+        assert made.returncode == 0, made.stderr
+        file = self.state.with_name(f"{name}.token")
+        file.touch(mode=0o600)
+        file.write_text(json.loads(made.stdout)["token"])
+        return file
+
+    def _status(self, pid: int) -> Any:
+        assert self._process is not None and self._process.poll() is None, self.state.with_name("api.out").read_text()
+        try:
+            status = json.loads((self.state / "run" / "api.status.json").read_text())
+        except (OSError, ValueError):
+            return None
+        return status if status["pid"] == pid else None

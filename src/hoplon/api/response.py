@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from hoplon.api.envelope import Answer, write_answer, write_errors
 from hoplon.api.errors import error_form, error_messages
 from hoplon.errors import HoplonError
 
+_PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+"""What a header field holds as it is; the rest of a hint goes percent-encoded."""
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _NOT_TO_BE_REPEATED = (HTTPStatus.CONFLICT, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)
@@ -38,6 +41,8 @@ def refusal(error: HoplonError) -> Response:
     """What a caller gets for an error of ours with a code."""
     form = error_form(error.code)
     headers = {"hoplon-error": error.code}
+    if error.hint is not None:
+        headers["hoplon-hint"] = quote(error.hint, safe=_PLAIN)
     if form.status in _NOT_TO_BE_REPEATED:
         headers["x-should-retry"] = "false"
     if error.code == "request.method":

@@ -30,7 +30,10 @@ def mode(context: click.Context, new: str | None, where: Where, as_json: bool) -
             _show(control.mode.get(), as_json)
             return
         acknowledgement = control.mode.set(Mode(new))
+        followed = control.mode.followed()
     _show_set(Mode(new), acknowledgement, as_json)
+    if followed is not None:
+        click.echo(f"note: this gateway follows {followed}; its mode comes back with its next answer", err=True)
     context.exit(EXIT_PROBLEM if acknowledgement.outcome == "silent" else 0)
 
 

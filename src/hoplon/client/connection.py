@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx2
 from pydantic import TypeAdapter, ValidationError
@@ -19,7 +19,9 @@ from hoplon.errors import HoplonError, Problem
 TIMEOUT_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 PER_PAGE = 50
+_ID_HEADER = "hoplon-request-id"
 _ERROR_HEADER = "hoplon-error"
+_HINT_HEADER = "hoplon-hint"
 
 Value = TypeVar("Value")
 
@@ -102,7 +104,7 @@ class Connection:
 
     def _reply(self, response: httpx2.Response) -> Reply:
         media_type = response.headers.get("content-type", "").partition(";")[0]
-        if response.is_success and media_type != "application/json":
+        if response.is_success and media_type != "application/json" and _ID_HEADER in response.headers:
             return Reply(None, {}, response.content, _version(response))
         envelope = self._envelope(response)
         if not response.is_success:
@@ -162,10 +164,12 @@ def _refusal(response: httpx2.Response, envelope: Mapping[str, Any], server: str
     errors = [each for each in envelope.get("errors") or () if isinstance(each, dict)]
     messages = [str(each.get("message", "")) for each in errors] or [f"status {response.status_code}"]
     pointers = [str((each.get("source") or {}).get("pointer", "")) for each in errors]
+    hint = unquote(response.headers.get(_HINT_HEADER, "")) or None
     if len(messages) == 1 and not any(pointers):
-        return HoplonError(code, messages[0], _HINTS.get(code))
+        message = messages[0].removesuffix(f": {hint}") if hint else messages[0]
+        return HoplonError(code, message, _HINTS.get(code, hint))
     problems = tuple(Problem(_dotted(pointer), text) for pointer, text in zip(pointers, messages, strict=True))
-    return HoplonError(code, f"{server} refuses it; nothing was changed", _HINTS.get(code), problems)
+    return HoplonError(code, f"{server} refuses it; nothing was changed", _HINTS.get(code, hint), problems)
 
 
 def _dotted(pointer: str) -> str:

@@ -20,6 +20,7 @@ from hoplon.model.policy import Upstream
 from hoplon.model.versions import PolicyVersion
 from hoplon.service import policy as policies
 from hoplon.service.changes import local_actor
+from hoplon.service.doctor.delivery import look_at_following
 from hoplon.service.gateway import Acknowledgement, await_bundle
 from hoplon.service.gateways import list_gateways, state_of
 from hoplon.service.mode import current_mode, note_mode, set_mode
@@ -116,6 +117,11 @@ class LocalMode:
         with suppress(HoplonError):
             note_mode(self._store.workspace(), local_actor(), mode)
         return acknowledgement
+
+    def followed(self) -> str | None:
+        """The control plane that the gateway here follows, and whose mode comes back with its next answer."""
+        following = look_at_following(self._store.state())
+        return following.server if following is not None else None
 
 
 class LocalGateways:

@@ -71,6 +71,10 @@ class RemoteMode:
         reply = self._connection.ask("PUT", f"{OWN}/mode", body={"mode": mode})
         return read_acknowledgement(self._connection, reply.result["gateway"])
 
+    def followed(self) -> str | None:
+        """None: a server with an API is a control plane itself."""
+        return None
+
 
 class RemoteGateways:
     """The gateways that fetch their bundles there."""
