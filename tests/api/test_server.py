@@ -2,10 +2,12 @@
 
 import json
 import socket
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from hoplon.api.app import BODIES_AT_ONCE
 from support.api_server import Client
 
 
@@ -66,3 +68,16 @@ def test_a_chunked_body_is_a_body(client: Client) -> None:
     status, answer = raw(client, request)
     assert status == b"HTTP/1.1 400 Bad Request"
     assert answer["errors"][0]["source"]["pointer"] == "/name"
+
+
+def test_slow_senders_of_long_bodies_hold_up_nobody_else(client: Client) -> None:
+    head = (
+        b"POST /client/v4/zones HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with ExitStack() as connections:
+        for _ in range(2 * BODIES_AT_ONCE):
+            slow = connections.enter_context(socket.create_connection((client.host, client.port), timeout=30))
+            slow.sendall(head + b"[")
+        assert client.ask("POST", "/client/v4/zones", {"name": "a.example"}).status == 200
+        assert client.get("/client/v4/zones").status == 200

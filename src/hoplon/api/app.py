@@ -10,14 +10,14 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
 from hoplon.api.auth import Authorise, Caller, RequestFacts
-from hoplon.api.content import Receive, has_content, read_content, receive_content
+from hoplon.api.content import Receive, has_content, is_small, read_content, receive_content
 from hoplon.api.describe import Description, Handler, description_of
 from hoplon.api.exchange import NO_ROUTE, Exchange
 from hoplon.api.gatekeeper import Gatekeeper
@@ -42,7 +42,7 @@ Scope = MutableMapping[str, Any]
 READERS = 8
 WRITERS = 8
 BODIES_AT_ONCE = 8
-"""So many bodies are held in memory at once; who comes later waits before sending."""
+"""So many bodies that are not small are held in memory at once; who comes later waits before sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class ControlPlane:
         caller = await _in_thread(self._readers, self._check, call, target)
         if target.waits:
             return await _unless_gone(self._wait(call, target, caller), receive)
-        async with self._bodies:
+        async with nullcontext() if is_small(call.facts.headers) else self._bodies:
             content = await receive_content(receive, self._settings.max_body_bytes)
             return await _in_thread(pool, self._handle, call, target, content)
 

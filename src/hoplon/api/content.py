@@ -11,6 +11,7 @@ from hoplon.errors import HoplonError
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 BODY_SECONDS = 60.0
+SMALL_BYTES = 64 * 1024
 _DRAINED_BYTES = 256 * 1024**2
 """So much of a body that is too long is still read and dropped, so that its sender gets to see the answer."""
 
@@ -27,6 +28,12 @@ async def receive_content(receive: Receive, limit: int) -> bytes:
 def has_content(headers: Mapping[str, str]) -> bool:
     """Whether a body follows these headers."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+def is_small(headers: Mapping[str, str]) -> bool:
+    """Whether the body says that it is short enough to be held without asking how many others are."""
+    length = headers.get("content-length", "")
+    return length.isdecimal() and len(length) < 16 and int(length) <= SMALL_BYTES
 
 
 def read_content(description: Description, headers: Mapping[str, str], content: bytes) -> Any:
