@@ -12,7 +12,8 @@ from hoplon.api.errors import error_form, error_messages
 from hoplon.errors import HoplonError
 
 _PLAIN = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
-"""What a header field holds as it is; the rest of a hint goes percent-encoded."""
+"""What a header field holds as it is; the rest of a sentence goes percent-encoded."""
+_MAX_FIELD = 1000
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _NOT_TO_BE_REPEATED = (HTTPStatus.CONFLICT, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)
@@ -42,7 +43,9 @@ def refusal(error: HoplonError) -> Response:
     form = error_form(error.code)
     headers = {"hoplon-error": error.code}
     if error.hint is not None:
-        headers["hoplon-hint"] = quote(error.hint, safe=_PLAIN)
+        headers["hoplon-hint"] = _field(error.hint)
+    if error.problems:  # of which the envelope lists each, and not what they come to
+        headers["hoplon-message"] = _field(error.message)
     if form.status in _NOT_TO_BE_REPEATED:
         headers["x-should-retry"] = "false"
     if error.code == "request.method":
@@ -58,6 +61,11 @@ def failure() -> Response:
     """What a caller gets for an error that nobody foresaw: no detail; the log has it under the request's id."""
     hint = "the log of the API has more under the id of this request"
     return refusal(HoplonError("internal", "Hoplon itself failed", hint))
+
+
+def _field(sentence: str) -> str:
+    """A sentence as the value of a header field."""
+    return quote(sentence[:_MAX_FIELD], safe=_PLAIN)
 
 
 async def send_response(send: Send, request_id: str, response: Response) -> None:

@@ -22,6 +22,7 @@ PER_PAGE = 50
 _ID_HEADER = "hoplon-request-id"
 _ERROR_HEADER = "hoplon-error"
 _HINT_HEADER = "hoplon-hint"
+_MESSAGE_HEADER = "hoplon-message"
 
 Value = TypeVar("Value")
 
@@ -169,7 +170,8 @@ def _refusal(response: httpx2.Response, envelope: Mapping[str, Any], server: str
         message = messages[0].removesuffix(f": {hint}") if hint else messages[0]
         return HoplonError(code, message, _HINTS.get(code, hint))
     problems = tuple(Problem(_dotted(pointer), text) for pointer, text in zip(pointers, messages, strict=True))
-    return HoplonError(code, f"{server} refuses it; nothing was changed", _HINTS.get(code, hint), problems)
+    message = unquote(response.headers.get(_MESSAGE_HEADER, "")) or f"{server} refuses it; nothing was changed"
+    return HoplonError(code, message, _HINTS.get(code, hint), problems)
 
 
 def _dotted(pointer: str) -> str:
