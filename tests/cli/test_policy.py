@@ -89,6 +89,16 @@ def test_a_new_zone_must_be_asked_for(applied: Hoplon) -> None:
     assert names == ["default", "other"]
 
 
+def test_history_says_of_a_long_change_how_much_more_there_is(applied: Hoplon) -> None:
+    more = "".join(f'    {{ method = "GET", path = "/more/{number}" }},\n' for number in range(5))
+    Path("policy.toml").write_text(POLICY.replace("saved = [\n", f"saved = [\n{more}"))
+    assert applied("policy", "apply", "policy.toml").code == 0
+    newest = applied("policy", "history").out.splitlines()[1]
+    assert newest.endswith("; and 2 more")
+    assert newest.count("saves operation") == 3
+    assert len(json.loads(applied("policy", "history", "--json").out)[0]["changes"]) == 5
+
+
 def test_history_lists_versions(applied: Hoplon) -> None:
     versions = json.loads(applied("policy", "history", "--json").out)
     assert [(version["version"], version["changes"]) for version in versions] == [(1, ["creates zone default"])]

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from hoplon.service.policy import Applied
 
 
+_SHOWN_CHANGES = 3
+"""So many sentences of a version stand in the table of the history."""
+
+
 def zone_option(function: Function) -> Function:
     """`--zone NAME` as the argument `zone`."""
     return click.option("--zone", metavar="NAME", help="The zone; not needed when there is one only.")(function)
@@ -141,12 +145,18 @@ def history(zone: str | None, limit: int, where: Where, as_json: bool) -> None:
                 f"{version.committed_at:%Y-%m-%d %H:%M:%S} UTC",
                 version.author,
                 version.bundle and version.bundle[:16],
-                "; ".join(version.changes),
+                _in_short(version.changes),
             )
             for version in versions
         ],
         right=("version",),
     )
+
+
+def _in_short(changes: tuple[str, ...]) -> str:
+    """The first sentences, and how many more there are; `--json` has them all."""
+    shown, rest = changes[:_SHOWN_CHANGES], len(changes) - _SHOWN_CHANGES
+    return "; ".join([*shown, f"and {rest} more"] if rest > 0 else shown)
 
 
 def _read(file: IO[str]) -> str:
