@@ -5,6 +5,7 @@ the model's own word (`Lenient`, `Strict`).
 """
 
 import json
+from collections import Counter
 from functools import cache
 from typing import Any
 
@@ -67,8 +68,7 @@ def _adapter(form: Any) -> TypeAdapter[Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"the member `{twice[:100]}` is there twice")
     return members
 
