@@ -186,3 +186,11 @@ def test_a_bundle_that_cannot_be_made_leaves_the_one_before(state: Path, monkeyp
         assert "the gateway serves the bundle that is in place" in start.notices[0]
     (state / "bundles" / "current").unlink()
     assert failure(settings(state)).code == "bundle.unwritable"
+
+
+def test_what_would_be_a_control_plane_itself_follows_none(tmp_path: Path) -> None:
+    control_plane = {"url": "https://hoplon.example", "credential": tmp_path / "token"}
+    settings = Settings.model_validate({"state": tmp_path / "state", "control_plane": control_plane})
+    with pytest.raises(HoplonError, match="this would be another one"), prepare_gateway(settings, ("supervisor",)):
+        raise AssertionError
+    assert not settings.state.exists()

@@ -7,8 +7,8 @@ the named server only.
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-from urllib.parse import quote, unquote
+from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 from pydantic import TypeAdapter, ValidationError
@@ -23,8 +23,6 @@ _ID_HEADER = "hoplon-request-id"
 _ERROR_HEADER = "hoplon-error"
 _HINT_HEADER = "hoplon-hint"
 _MESSAGE_HEADER = "hoplon-message"
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +137,6 @@ class Connection:
         return HoplonError(
             "server.away", f"{self._server} {what}: {str(error) or type(error).__name__}", "is it running?"
         )
-
-
-def escaped(text: str) -> str:
-    """One segment of a path."""
-    return quote(text, safe="")
 
 
 def _verified_by(ca_file: str | None) -> ssl.SSLContext:

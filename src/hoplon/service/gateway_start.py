@@ -72,6 +72,7 @@ def prepare_gateway(settings: Settings, parts: tuple[str, ...], handed: HandedOv
 def check_settings(settings: Settings) -> None:
     """Raise what is wrong with the upstream or the certificates that the settings name."""
     _check_upstream(settings)
+    _refuse_following(settings)
     check_certificates(settings.tls)
 
 
@@ -133,6 +134,13 @@ def _listen(listener: Listener, settings: Settings) -> dict[str, Any]:
 
 def _absolute(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
+
+
+def _refuse_following(settings: Settings) -> None:
+    """A gateway that follows a control plane is started by `service.following_start`, alone."""
+    if settings.control_plane.url is not None:
+        message = f"the settings name a control plane ({settings.control_plane.url}), and this would be another one"
+        raise HoplonError("settings.invalid", message, "`hoplon gateway` follows it; or leave `control_plane` out")
 
 
 def _check_upstream(settings: Settings) -> None:
