@@ -47,7 +47,8 @@ class Plane(NamedTuple):
 def plane(folder: Path, upstream_port: int) -> Iterator[Plane]:
     """An installation whose zone blocks what falls through, so that a new operation is seen when it acts."""
     state = folder / f"control-{time.monotonic_ns()}"
-    with installed(state, "--upstream", f"http://127.0.0.1:{upstream_port}") as up:
+    unlimited = {"HOPLON_API_REQUESTS_PER_MINUTE": "10000000"}
+    with installed(state, "--upstream", f"http://127.0.0.1:{upstream_port}", **unlimited) as up:
         await_api(state)
         os.sched_setaffinity(api_status(state)["pid"], {PROXY_CORE})
         url = f"http://127.0.0.1:{upstream_port}"

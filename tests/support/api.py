@@ -89,12 +89,13 @@ class Caller:
 class ApiProcess:
     """A running `hoplon api` on a state directory, and the token of its first start."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, **environment: str) -> None:
         self.state = state
         self.output = state.with_name(f"{state.name}.api.out")
         command = [sys.executable, "-m", "hoplon", "api", "--admin", "127.0.0.1:0", "--state", str(state), *options]
+        full = {**os.environ, **environment}
         with self.output.open("w") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, cwd=state.parent, env=os.environ)
+            self.process = subprocess.Popen(command, stdout=output, stderr=output, cwd=state.parent, env=full)
         await_api(state, self.process.pid)
         self.token = token_of(state)
 
@@ -146,9 +147,9 @@ def token_of(state: Path) -> str:
 
 
 @contextlib.contextmanager
-def api_running(state: Path, *options: str) -> Iterator[ApiProcess]:
+def api_running(state: Path, *options: str, **environment: str) -> Iterator[ApiProcess]:
     """An ApiProcess that is stopped at the end of the block."""
-    api = ApiProcess(state, *options)
+    api = ApiProcess(state, *options, **environment)
     try:
         yield api
     finally:

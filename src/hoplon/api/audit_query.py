@@ -41,7 +41,8 @@ class Moment:
         return moment_of(values[0])
 
     def schema(self) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
+        forms: list[dict[str, Any]] = [{"type": "string", "format": form} for form in ("date-time", "date")]
+        return {"anyOf": [*forms, *([] if self.is_required else [{"const": ""}])]}
 
 
 @dataclass(frozen=True, slots=True)

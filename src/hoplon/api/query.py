@@ -118,9 +118,10 @@ class Several:
     max_items: int = 1000
 
     def read(self, values: Sequence[str]) -> tuple[str, ...]:
-        items = tuple(dict.fromkeys(item for value in values for item in value.split(",") if item))
-        if len(items) > self.max_items:
+        given = [item for value in values for item in value.split(",")]
+        if len(given) > self.max_items:
             raise ValueError(f"it has at most {self.max_items} items")
+        items = tuple(dict.fromkeys(item for item in given if item))
         if self.choices and any(item not in self.choices for item in items):
             raise ValueError(f"each is one of {', '.join(self.choices)}")
         return items
