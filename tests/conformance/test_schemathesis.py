@@ -69,7 +69,7 @@ def attack(api: ApiProcess, folder: Path) -> Any:
 
 
 def described(api: ApiProcess, folder: Path) -> Path:
-    """Our OpenAPI document; in `make test` without what this version does not have: that is one way through the code."""
+    """Our OpenAPI document; in `make test` without what this version does not have: one way through the code."""
     document = api.caller().get("/openapi.json").json
     if not IS_EVAL:
         for path, item in document["paths"].items():
