@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoplon.errors import HoplonError
-from hoplon.model.policy import Block, Inspection, Observe, Policy, Timeouts, Upstream, ZonePolicy
+from hoplon.model.policy import (
+    Balancing,
+    Block,
+    Inspection,
+    Maintenance,
+    Observe,
+    Policy,
+    Retries,
+    Timeouts,
+    Upstream,
+    ZonePolicy,
+)
 from hoplon.operations.policy import OperationsPolicy, SavedOperation
 from hoplon.policy.document import read_policy, write_policy
 from hoplon.service.features import FEATURES
@@ -78,17 +89,25 @@ OPERATIONS = st.builds(
     path=st.lists(SEGMENTS, max_size=5).map(lambda segments: "/" + "/".join(segments)),
     method=st.sampled_from(["GET", "POST", "PROPFIND"]),
 )
+ONE_LINE = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=100)
 ZONES = st.builds(
     ZonePolicy,
     name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,20}", fullmatch=True),
     upstreams=st.lists(st.integers(1, 65535), min_size=1, max_size=3, unique=True).map(
-        lambda ports: tuple(Upstream(f"http://127.0.0.1:{port}") for port in ports)
+        lambda ports: tuple(Upstream(f"http://127.0.0.1:{port}", drain=port > ports[0]) for port in ports)
     ),
     hosts=st.sets(HOSTS, max_size=3).map(lambda hosts: tuple(sorted(hosts))),
     timeouts=st.builds(Timeouts, connect_seconds=st.floats(0.001, 3600)),
     inspection=st.builds(Inspection, limit_bytes=st.integers(0, 67108864)),
     observe=st.builds(Observe, probability=st.floats(0, 1)),
     block=st.builds(Block, status=st.integers(400, 599), show_violations=st.booleans()),
+    maintenance=st.builds(
+        Maintenance, enabled=st.booleans(), retry_after_seconds=st.integers(0, 86400), message=ONE_LINE
+    ),
+    balancing=st.builds(
+        Balancing, method=st.sampled_from(["least_requests", "round_robin"]), panic_percent=st.integers(0, 100)
+    ),
+    retries=st.builds(Retries, budget_percent=st.integers(0, 100), min_per_second=st.integers(0, 1000)),
 )
 DEFAULTS = default_policy("http://127.0.0.1:9000").features
 POLICIES = st.builds(

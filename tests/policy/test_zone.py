@@ -2,7 +2,8 @@
 
 import pytest
 
-from hoplon.policy.zone import host_hint, is_host_pattern, url_fault
+from hoplon.model.policy import Maintenance, Upstream, ZonePolicy
+from hoplon.policy.zone import check_zone, compile_zone, host_hint, is_host_pattern, url_fault
 
 
 @pytest.mark.parametrize(
@@ -71,3 +72,18 @@ def test_upstreams(url: str) -> None:
 )
 def test_what_is_no_upstream_has_a_fault(url: str) -> None:
     assert url_fault(url) is not None
+
+
+def test_one_upstream_must_take_requests() -> None:
+    drained = Upstream("http://a", drain=True)
+    assert [problem.path for problem in check_zone(ZonePolicy("a", (drained,)))] == ["zone.upstreams"]
+    assert check_zone(ZonePolicy("a", (drained, Upstream("http://b")))) == []
+    assert check_zone(ZonePolicy("a", ())) == [], "a zone without upstreams waits for some"
+
+
+def test_a_part_says_only_what_the_first_bundles_knew_until_it_must_say_more() -> None:
+    zone = ZonePolicy("a", (Upstream("http://a"), Upstream("http://b", drain=True)), maintenance=Maintenance(True))
+    first, later = compile_zone("0" * 32, ZonePolicy("a", (Upstream("http://a"),))), compile_zone("0" * 32, zone)
+    assert later.keys() - first.keys() == {"maintenance"}
+    assert later["maintenance"]["enabled"]
+    assert ["drain" in upstream for upstream in later["upstreams"]] == [False, True]

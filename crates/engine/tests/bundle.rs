@@ -20,9 +20,19 @@ fn errors(loaded: Result<Bundle, LoadErrors>) -> Vec<String> {
     errors.0.iter().map(|error| format!("{} {}", error.path.replace(&format!("[{ZONE_ID}]"), "[zone]"), error.message)).collect()
 }
 
+/// A zone part with the members that a part may do without, at their defaults.
+fn full_zone() -> Value {
+    let mut part = zone(ZONE_ID, &[]);
+    part["upstreams"][0]["drain"] = json!(false);
+    part["maintenance"] = json!({"enabled": false, "retry_after_seconds": 60, "message": ""});
+    part["balancing"] = json!({"method": "least_requests", "panic_percent": 50});
+    part["retries"] = json!({"budget_percent": 20, "min_per_second": 3});
+    part
+}
+
 /// The errors of a zone part in which this place holds this value.
 fn zone_errors(pointer: &str, value: Value) -> Vec<String> {
-    let mut part = zone(ZONE_ID, &[]);
+    let mut part = full_zone();
     *part.pointer_mut(pointer).expect("a place in the zone part") = value;
     errors(load(&part, &operations_part(&[]), &json!({"rules": []})))
 }
@@ -72,11 +82,28 @@ fn every_setting_has_its_range() {
         ("/observe/probability", json!(1.5), "zone[zone].observe.probability is 1.5, not 0 to 1"),
         ("/observe/literal_sessions", json!(1), "zone[zone].observe.literal_sessions is 1, not 2 to 1000"),
         ("/block/status", json!(200), "zone[zone].block.status is 200, not 400 to 599"),
+        ("/upstreams/0/drain", json!(true), "zone[zone].upstreams all drain"),
+        ("/maintenance/retry_after_seconds", json!(86_401), "zone[zone].maintenance.retry_after_seconds is 86401, not 0 to 86400"),
+        ("/maintenance/message", json!("a\nb"), "zone[zone].maintenance.message is not at most 1000 bytes without control"),
+        ("/balancing/method", json!("random"), "zone[zone].balancing.method cannot be read: unknown variant `random`"),
+        ("/balancing/panic_percent", json!(101), "zone[zone].balancing.panic_percent is 101, not 0 to 100"),
+        ("/retries/budget_percent", json!(101), "zone[zone].retries.budget_percent is 101, not 0 to 100"),
+        ("/retries/min_per_second", json!(1001), "zone[zone].retries.min_per_second is 1001, not 0 to 1000"),
     ];
     for (pointer, value, expected) in cases {
         let found = zone_errors(pointer, value.clone());
         assert!(found.len() == 1 && found[0].starts_with(expected), "{pointer} = {value}: {found:#?}");
     }
+}
+
+#[test]
+fn a_part_of_the_version_before_means_the_defaults() {
+    let zone_of = |part: &Value| {
+        let bundle = load(part, &operations_part(&[]), &json!({"rules": []})).unwrap();
+        let zone = &bundle.zones()[0];
+        (zone.upstreams.clone(), zone.maintenance.clone(), zone.balancing, zone.retries)
+    };
+    assert_eq!(zone_of(&zone(ZONE_ID, &[])), zone_of(&full_zone()));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use engine::{Mode, Outcome, Timeouts, Timestamp, Transaction};
 use crate::guarded::NotPassed;
 use crate::problem::Cause;
 use crate::shared::Shared;
+use crate::upstream::endpoint::UnderWay;
 
 /// See the module.
 pub struct Exchange {
@@ -31,6 +32,7 @@ pub struct Exchange {
     request_done: Cell<bool>,
     waits_for_client: Cell<bool>,
     is_sampled: Cell<bool>,
+    under_way: Cell<Option<UnderWay>>,
     /// Whether the connection to the client is TLS.
     pub tls: bool,
     /// Bytes of the request body that arrived.
@@ -75,6 +77,7 @@ impl Exchange {
             request_done: Cell::new(true),
             waits_for_client: Cell::new(false),
             is_sampled: Cell::new(false),
+            under_way: Cell::new(None),
             tls,
             request_bytes: Cell::new(0),
             response_bytes: Cell::new(0),
@@ -152,6 +155,11 @@ impl Exchange {
     /// Something moved: waiting begins anew.
     pub fn touch(&self) {
         self.activity.set(Instant::now());
+    }
+
+    /// Counts with this upstream from now on, until the end or the next upstream.
+    pub fn goes_to(&self, under_way: UnderWay) {
+        self.under_way.set(Some(under_way));
     }
 
     /// A request body is on its way.
@@ -233,6 +241,7 @@ impl Exchange {
 
     /// Ends the transaction: effects, metrics, record. Later calls do nothing.
     pub fn finish(&self) {
+        self.under_way.set(None);
         let Some(transaction) = self.transaction.borrow_mut().take() else { return };
         let outcome = self.outcome();
         let ended = catch_unwind(AssertUnwindSafe(|| {

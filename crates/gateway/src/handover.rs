@@ -148,7 +148,7 @@ mod tests {
         let dir = TempDir::new();
         let old = prepared(&dir);
         old.hosts.remember("zone", "api.test");
-        let health = old.health.of("up");
+        let health = old.health.of("up", "http://up");
         for _ in 0..3 {
             health.failed(old.health.now_millis());
         }
@@ -158,7 +158,7 @@ mod tests {
         let new = prepared(&dir);
         take(&new, std::process::id());
         assert!(new.hosts.contains("zone", "api.test"));
-        let restored = new.health.of("up");
+        let restored = new.health.of("up", "http://up");
         assert!(restored.is_ejected(new.health.now_millis()));
         assert!(!restored.is_ejected(new.health.now_millis() + crate::upstream::health::EJECTION_STEP_MILLIS + 1));
         assert!(read(&new.config, std::process::id()).is_err(), "it is gone");

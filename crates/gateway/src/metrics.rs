@@ -124,6 +124,10 @@ pub struct Metrics {
     pub upstream_errors: Counters<2>,
     pub upstream_ejections: Counters<1>,
     pub upstreams_ejected: Gauge,
+    pub upstream_in_flight: Family<[(&'static str, Value); 1], Gauge>,
+    pub health_ignored: Counters<1>,
+    pub retries_denied: Counters<1>,
+    pub zones_in_maintenance: Gauge,
     pub panics: Counters<1>,
     pub connections_plain: Counter,
     pub connections_tls: Counter,
@@ -205,6 +209,10 @@ impl Metrics {
             upstream_errors: to.counters(&table::UPSTREAM_ERRORS),
             upstream_ejections: to.counters(&table::UPSTREAM_EJECTIONS),
             upstreams_ejected: to.gauge(&table::UPSTREAMS_EJECTED),
+            upstream_in_flight: to.gauge(&table::UPSTREAM_IN_FLIGHT),
+            health_ignored: to.counters(&table::HEALTH_IGNORED),
+            retries_denied: to.counters(&table::RETRIES_DENIED),
+            zones_in_maintenance: to.gauge(&table::ZONES_IN_MAINTENANCE),
             panics: to.counters(&table::PANICS),
             connections_plain: connections.handle(["plain".into()]),
             connections_tls: connections.handle(["tls".into()]),
@@ -281,6 +289,14 @@ impl Metrics {
         self.alerts.clear();
         for name in names {
             self.alerts.get_or_create(&[("alert", name.into())]).set(1);
+        }
+    }
+
+    /// Makes these the upstreams with requests under way.
+    pub fn show_in_flight(&self, upstreams: impl Iterator<Item = (String, usize)>) {
+        self.upstream_in_flight.clear();
+        for (url, requests) in upstreams.take(MAX_LABEL_SETS) {
+            self.upstream_in_flight.get_or_create(&[("upstream", url.into())]).set(requests as i64);
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Cause {
     Refused,
     /// No zone serves the host.
     UnknownHost,
+    /// The zone is under maintenance.
+    Maintenance,
     /// No bundle was ever loaded.
     NoBundle,
     /// The body is longer than the zone inspects, and the check is closed on that.
@@ -66,6 +68,9 @@ impl Cause {
             Cause::Blocked => (StatusCode::FORBIDDEN, "blocked", "The request was blocked by this API's policy."),
             Cause::Refused => (StatusCode::BAD_REQUEST, "refused", "The request is not well-formed HTTP and was refused."),
             Cause::UnknownHost => (StatusCode::MISDIRECTED_REQUEST, "unknown_host", "No API is served under this host name."),
+            Cause::Maintenance => {
+                (StatusCode::SERVICE_UNAVAILABLE, "maintenance", "The API is under maintenance; try again later.")
+            }
             Cause::NoBundle => (StatusCode::SERVICE_UNAVAILABLE, "no_bundle", "The gateway has no policy loaded yet."),
             Cause::BodyOverLimit => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "body_over_limit", "The body is larger than this API inspects.")
@@ -116,7 +121,7 @@ impl Cause {
 }
 
 /// When a client may try again that met too many others.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+const OVERLOADED_SECONDS: u32 = 1;
 
 /// One violation as a client may see it.
 #[derive(Debug, Serialize)]
@@ -133,6 +138,8 @@ pub struct Problem<'a> {
     pub cause: Cause,
     /// A status the zone set instead of the row's.
     pub status: Option<StatusCode>,
+    /// When the zone says that the client may try again.
+    pub retry_after_seconds: Option<u32>,
     /// The request's id.
     pub request_id: &'a str,
     /// What happened here, one sentence.
@@ -176,8 +183,9 @@ impl Problem<'_> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CONTENT_LENGTH, length);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.cause == Cause::Overloaded {
-            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        let seconds = self.retry_after_seconds.or((self.cause == Cause::Overloaded).then_some(OVERLOADED_SECONDS));
+        if let Some(seconds) = seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         add_cors(headers, self.origin);
         response
@@ -203,6 +211,7 @@ mod tests {
         let response = Problem {
             cause: Cause::Blocked,
             status: None,
+            retry_after_seconds: None,
             request_id: "0190",
             detail: None,
             violations: vec![ShownViolation { code: "operations.fallthrough", location: "path" }],
@@ -219,9 +228,16 @@ mod tests {
 
     #[test]
     fn no_origin_means_no_cors_headers() {
-        let response =
-            Problem { cause: Cause::NoBundle, status: None, request_id: "x", detail: None, violations: vec![], origin: None }
-                .into_response();
+        let response = Problem {
+            cause: Cause::NoBundle,
+            status: None,
+            retry_after_seconds: None,
+            request_id: "x",
+            detail: None,
+            violations: vec![],
+            origin: None,
+        }
+        .into_response();
         assert_eq!(response.status(), 503);
         assert!(!response.headers().contains_key("access-control-allow-origin"));
     }

@@ -79,6 +79,7 @@ async fn serve(client: Rc<Client>, request: Request<Incoming>) -> Response<Respo
     drop(bundle);
     match (step, group) {
         (Next::Stop(cause), _) => passage.turn_away(cause, incoming).await,
+        (_, Some(_)) if passage.is_under_maintenance() => passage.turn_away(Cause::Maintenance, incoming).await,
         (_, None) => passage.turn_away(Cause::UnknownHost, incoming).await,
         (step, Some(group)) => passage.forward(step, head, incoming, &group, in_flight).await,
     }
@@ -104,7 +105,9 @@ impl Asked {
     }
 
     fn problem(&self, cause: Cause, transaction: Option<&Transaction>) -> Response<ResponseBody> {
-        let block = transaction.and_then(Transaction::zone).map(|zone| &zone.block);
+        let zone = transaction.and_then(Transaction::zone);
+        let block = zone.map(|zone| &zone.block);
+        let maintenance = zone.map(|zone| &zone.maintenance).filter(|_| cause == Cause::Maintenance);
         let shown = transaction.filter(|_| block.is_some_and(|b| b.show_violations));
         let problem = Problem {
             cause,
@@ -113,8 +116,9 @@ impl Asked {
                 Cause::Refused => transaction.and_then(refusal_status),
                 _ => None,
             },
+            retry_after_seconds: maintenance.map(|settings| settings.retry_after_seconds),
             request_id: self.request_id.to_str().unwrap_or_default(),
-            detail: None,
+            detail: maintenance.map(|settings| settings.message.as_str()).filter(|message| !message.is_empty()),
             violations: shown.map(shown_violations).unwrap_or_default(),
             origin: self.origin.as_ref(),
         };
@@ -167,6 +171,12 @@ impl Passage {
     fn judge_head(&self, head: &request::Parts, body: &Incoming) -> Next {
         let step = self.exchange.judge(|transaction| transaction.request_head(&self.request_head(head, body), &self.around()));
         judge::next(step, &self.exchange)
+    }
+
+    /// Whatever the mode is: it is no judgement of the request.
+    fn is_under_maintenance(&self) -> bool {
+        let is_so = |transaction: &Transaction| transaction.zone().is_some_and(|zone| zone.maintenance.enabled);
+        self.exchange.look(is_so).unwrap_or(false)
     }
 
     fn around(&self) -> Surroundings<'_> {

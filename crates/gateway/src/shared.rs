@@ -24,6 +24,7 @@ use crate::mode::AtomicMode;
 use crate::places::Places;
 use crate::records::RecordQueue;
 use crate::upstream::health::UpstreamHealth;
+use crate::upstream::retries::RetryBudgets;
 
 /// See the module.
 pub struct Shared {
@@ -45,6 +46,8 @@ pub struct Shared {
     pub places: Places,
     /// Health of the upstreams of the bundles in use.
     pub health: Arc<UpstreamHealth>,
+    /// How often each zone may send again.
+    pub retries: RetryBudgets,
     /// The queue to the records writer; bounded.
     pub records: RecordQueue,
     /// Counters.
@@ -136,6 +139,7 @@ impl Shared {
             hosts: KnownHosts::default(),
             places: Places::default(),
             health: Arc::default(),
+            retries: RetryBudgets::default(),
             records: RecordQueue::new(config.records.queue, &metrics),
             metrics,
             alerts: Alerts::default(),

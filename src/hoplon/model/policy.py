@@ -7,12 +7,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Where a zone's traffic goes. `ca_file` and `server_name` matter for https only."""
+    """Where a zone's traffic goes. `ca_file` and `server_name` are for https; what drains gets no new requests."""
 
     url: str
     protocol: str = "http1"
     ca_file: str | None = None
     server_name: str | None = None
+    drain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,31 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """Whether requests are answered 503 instead of being sent upstream. An empty message: none is shown."""
+
+    enabled: bool = False
+    retry_after_seconds: int = 60
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Balancing:
+    """How requests are spread over the upstreams; with fewer healthy ones than `panic_percent`, health is ignored."""
+
+    method: str = "least_requests"
+    panic_percent: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How many retries there may be: a share of the requests, and so many each second whatever their number."""
+
+    budget_percent: int = 20
+    min_per_second: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class ZonePolicy:
     """The part of a policy that belongs to no feature. No hosts means any host; no upstreams: it waits for some."""
 
@@ -63,6 +89,9 @@ class ZonePolicy:
     inspection: Inspection = Inspection()
     observe: Observe = Observe()
     block: Block = Block()
+    maintenance: Maintenance = Maintenance()
+    balancing: Balancing = Balancing()
+    retries: Retries = Retries()
 
     @property
     def is_active(self) -> bool:

@@ -13,10 +13,24 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from hoplon.errors import Problem
-from hoplon.model.policy import Block, Inspection, Observe, Timeouts, Upstream, ZonePolicy
+from hoplon.model.policy import (
+    Balancing,
+    Block,
+    Inspection,
+    Maintenance,
+    Observe,
+    Retries,
+    Timeouts,
+    Upstream,
+    ZonePolicy,
+)
+from hoplon.policy import serving
 from hoplon.policy.feature import Table
 
 _LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\{[A-Za-z][A-Za-z0-9_]*\})"
+_LATER = {"maintenance": Maintenance(), "balancing": Balancing(), "retries": Retries()}
+"""Tables that the first bundles did not have, with their defaults."""
+
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 
@@ -27,6 +41,7 @@ class UpstreamTable(Table):
     protocol: Literal["http1", "http2"] = "http1"
     ca_file: str | None = None
     server_name: str | None = None
+    drain: bool = False
 
 
 class TimeoutsTable(Table):
@@ -72,6 +87,9 @@ class ZoneTable(Table):
     inspection: InspectionTable = InspectionTable()
     observe: ObserveTable = ObserveTable()
     block: BlockTable = BlockTable()
+    maintenance: serving.MaintenanceTable = serving.MaintenanceTable()
+    balancing: serving.BalancingTable = serving.BalancingTable()
+    retries: serving.RetriesTable = serving.RetriesTable()
 
 
 def read_zone(table: ZoneTable) -> ZonePolicy:
@@ -85,6 +103,9 @@ def read_zone(table: ZoneTable) -> ZonePolicy:
         inspection=Inspection(**table.inspection.model_dump()),
         observe=Observe(**table.observe.model_dump()),
         block=Block(**table.block.model_dump()),
+        maintenance=Maintenance(**table.maintenance.model_dump()),
+        balancing=Balancing(**table.balancing.model_dump()),
+        retries=Retries(**table.retries.model_dump()),
     )
 
 
@@ -94,16 +115,17 @@ def write_zone(zone: ZonePolicy) -> dict[str, Any]:
         "name": zone.name,
         "hosts": list(zone.hosts),
         "merge_slashes": zone.merge_slashes,
-        "upstreams": [_without_none(asdict(upstream)) for upstream in zone.upstreams],
+        "upstreams": [_write_upstream(upstream) for upstream in zone.upstreams],
         "timeouts": asdict(zone.timeouts),
         "inspection": asdict(zone.inspection),
         "observe": asdict(zone.observe),
         "block": asdict(zone.block),
+        **{name: asdict(getattr(zone, name)) for name in _LATER},
     }
 
 
 def check_zone(zone: ZonePolicy) -> list[Problem]:
-    """What the types of the table cannot say: hosts and upstream URLs."""
+    """What the types of the table cannot say: hosts and upstreams."""
     hosts = [
         Problem("zone.hosts", f"`{host}` is no host name", host_hint(host))
         for host in zone.hosts
@@ -114,7 +136,7 @@ def check_zone(zone: ZonePolicy) -> list[Problem]:
         for index, upstream in enumerate(zone.upstreams)
         for problem in _check_upstream(f"zone.upstreams[{index}]", upstream)
     ]
-    return hosts + upstreams + _check_double_upstreams(zone.upstreams)
+    return hosts + upstreams + _check_double_upstreams(zone.upstreams) + _check_drained(zone.upstreams)
 
 
 def is_host_pattern(host: str) -> bool:
@@ -133,13 +155,16 @@ def normal_address(text: str) -> str | None:
 
 
 def compile_zone(zone_id: str, zone: ZonePolicy) -> dict[str, Any]:
-    """The bundle's zone part."""
+    """The bundle's zone part. Later tables that say nothing new are left out, so that an older gateway reads it too."""
     part = write_zone(zone)
     del part["inspection"]
+    for name, default in _LATER.items():
+        if getattr(zone, name) == default:
+            del part[name]
     return {
         **part,
         "id": zone_id,
-        "upstreams": [asdict(upstream) for upstream in zone.upstreams],
+        "upstreams": [_compile_upstream(upstream) for upstream in zone.upstreams],
         "inspection_limit_bytes": zone.inspection.limit_bytes,
     }
 
@@ -187,6 +212,14 @@ def _check_double_upstreams(upstreams: Sequence[Upstream]) -> list[Problem]:
     return problems
 
 
+def _check_drained(upstreams: Sequence[Upstream]) -> list[Problem]:
+    if not upstreams or any(not upstream.drain for upstream in upstreams):
+        return []
+    return [
+        Problem("zone.upstreams", "every upstream drains", "leave one, or write `enabled = true` in [zone.maintenance]")
+    ]
+
+
 def host_hint(host: str) -> str:
     """What to write instead of a host that is none."""
     if host == "*":
@@ -204,5 +237,14 @@ def host_hint(host: str) -> str:
     return "letters, digits and `-`, labels joined by `.`; other scripts in their xn-- form"
 
 
-def _without_none(table: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in table.items() if value is not None}
+def _write_upstream(upstream: Upstream) -> dict[str, Any]:
+    table = {name: value for name, value in asdict(upstream).items() if value is not None}
+    return table if upstream.drain else _without_drain(table)
+
+
+def _compile_upstream(upstream: Upstream) -> dict[str, Any]:
+    return asdict(upstream) if upstream.drain else _without_drain(asdict(upstream))
+
+
+def _without_drain(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name != "drain"}

@@ -14,6 +14,7 @@ use super::format::{
     RuleEntry, RulesPart, TimeoutsEntry, UpstreamEntry, ZonePart,
 };
 use super::load::{Errors, parse};
+use super::serving;
 use super::zone::{Timeouts, Upstream, Zone};
 use crate::host::{HostPattern, parse_authority};
 use crate::identity::{Identifier, Identifiers};
@@ -73,7 +74,7 @@ fn short_text(path: impl Display, text: &str, errors: &mut Errors) {
     }
 }
 
-fn range<T: PartialOrd + Display>(path: impl Display, value: T, allowed: RangeInclusive<T>, errors: &mut Errors) {
+pub(super) fn range<T: PartialOrd + Display>(path: impl Display, value: T, allowed: RangeInclusive<T>, errors: &mut Errors) {
     // Written so that a NaN is out of every range.
     if !allowed.contains(&value) {
         errors.add(path, format_args!("is {value}, not {} to {}", allowed.start(), allowed.end()));
@@ -93,6 +94,9 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
     range(format_args!("{path}.inspection_limit_bytes"), part.inspection_limit_bytes, 0..=MAX_BODY_BYTES, errors);
     observe(&format!("{path}.observe"), &part.observe, errors);
     block(&format!("{path}.block"), part.block, errors);
+    serving::maintenance(&format!("{path}.maintenance"), &part.maintenance, errors);
+    serving::balancing(&format!("{path}.balancing"), part.balancing, errors);
+    serving::retries(&format!("{path}.retries"), part.retries, errors);
     let timeouts = timeouts(&format!("{path}.timeouts"), part.timeouts, errors);
     (errors.count() == before).then(|| Zone {
         id: part.id.into(),
@@ -104,6 +108,9 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
         merge_slashes: part.merge_slashes,
         observe: part.observe,
         block: part.block,
+        maintenance: part.maintenance,
+        balancing: part.balancing,
+        retries: part.retries,
         policy_version: entry.policy_version,
         operations: Operations::default(),
         rules: Rules::default(),
@@ -126,6 +133,9 @@ fn hosts(path: &str, texts: &[String], errors: &mut Errors) -> Vec<HostPattern> 
 
 fn upstreams(path: &str, entries: &[UpstreamEntry], errors: &mut Errors) -> Vec<Upstream> {
     count(&format!("{path}.upstreams"), entries.len(), 1..=MAX_UPSTREAMS, errors);
+    if !entries.is_empty() && entries.iter().all(|entry| entry.drain) {
+        errors.add(format_args!("{path}.upstreams"), "all drain: one must take requests, or the zone is under maintenance");
+    }
     let mut upstreams = Vec::new();
     for (index, entry) in entries.iter().enumerate() {
         match upstream(entry) {
@@ -157,6 +167,7 @@ fn upstream(entry: &UpstreamEntry) -> Result<Upstream, (&'static str, String)> {
         protocol: entry.protocol,
         ca_file: entry.ca_file.clone(),
         server_name: entry.server_name.clone(),
+        drain: entry.drain,
     })
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::serving::{BalancingSettings, MaintenanceSettings, RetrySettings};
+
 /// The format that this engine writes in its documentation and reads.
 pub const FORMAT: u32 = 1;
 
@@ -78,6 +80,12 @@ pub struct ZonePart {
     pub merge_slashes: bool,
     pub observe: ObserveSettings,
     pub block: BlockSettings,
+    #[serde(default)]
+    pub maintenance: MaintenanceSettings,
+    #[serde(default)]
+    pub balancing: BalancingSettings,
+    #[serde(default)]
+    pub retries: RetrySettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +95,8 @@ pub struct UpstreamEntry {
     pub protocol: UpstreamProtocol,
     pub ca_file: Option<PathBuf>,
     pub server_name: Option<String>,
+    #[serde(default)]
+    pub drain: bool,
 }
 
 /// How an upstream is spoken to.

@@ -4,6 +4,7 @@
 mod check;
 mod format;
 mod load;
+mod serving;
 mod zone;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub use format::{BlockSettings, Manifest, ManifestPart, ManifestZone, ObserveSettings, PartKind, UpstreamProtocol};
 pub(crate) use format::{FailEntry, RuleAction, RuleEntry};
 pub use load::{LoadError, LoadErrors, MAX_MANIFEST_BYTES, MAX_PART_BYTES};
+pub use serving::{BalancingMethod, BalancingSettings, MaintenanceSettings, RetrySettings};
 use sha2::{Digest, Sha256};
 pub use zone::{Timeouts, Upstream, Zone};
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::format::{BlockSettings, ObserveSettings, UpstreamProtocol};
+use super::serving::{BalancingSettings, MaintenanceSettings, RetrySettings};
 use crate::host::HostPattern;
 use crate::identity::Identifiers;
 use crate::operations::Operations;
@@ -19,7 +20,7 @@ pub struct Zone {
     pub name: Arc<str>,
     /// Empty: any host.
     pub hosts: Vec<HostPattern>,
-    /// At least one.
+    /// At least one that does not drain.
     pub upstreams: Vec<Upstream>,
     pub timeouts: Timeouts,
     /// A body that a rule judges is held back up to this length.
@@ -28,6 +29,9 @@ pub struct Zone {
     pub merge_slashes: bool,
     pub observe: ObserveSettings,
     pub block: BlockSettings,
+    pub maintenance: MaintenanceSettings,
+    pub balancing: BalancingSettings,
+    pub retries: RetrySettings,
     pub policy_version: u64,
     pub(crate) operations: Operations,
     pub(crate) rules: Rules,
@@ -66,4 +70,6 @@ pub struct Upstream {
     pub ca_file: Option<PathBuf>,
     /// The name asked for and verified in TLS, where it is not the host.
     pub server_name: Option<String>,
+    /// It gets no new requests; those under way end.
+    pub drain: bool,
 }

@@ -102,6 +102,17 @@ pub const UPSTREAM_ERRORS: MetricDef = counter(
 pub const UPSTREAM_EJECTIONS: MetricDef =
     counter("upstream_ejections", &["upstream"], "Times an upstream was left out after failures in a row");
 pub const UPSTREAMS_EJECTED: MetricDef = gauge("upstreams_ejected", &[], "Upstreams left out at this moment");
+pub const UPSTREAM_IN_FLIGHT: MetricDef =
+    gauge("upstream_in_flight", &["upstream"], "Requests under way to an upstream, upgraded connections included");
+pub const HEALTH_IGNORED: MetricDef = counter(
+    "upstream_health_ignored",
+    &["zone"],
+    "Requests sent without regard to health because fewer upstreams were healthy than the zone's panic threshold",
+);
+pub const RETRIES_DENIED: MetricDef =
+    counter("retries_denied", &["zone"], "Retries that were not made because the zone's retry budget was used up");
+pub const ZONES_IN_MAINTENANCE: MetricDef =
+    gauge("zones_in_maintenance", &[], "Zones whose requests are answered 503 by their policy");
 pub const PANICS: MetricDef = counter("panics", &["place"], "Panics caught, by the part that panicked");
 pub const CONNECTIONS: MetricDef =
     counter("connections", &["transport"], "Client connections accepted (transport: plain or tls)");
@@ -159,6 +170,10 @@ pub const METRICS: &[MetricDef] = &[
     UPSTREAM_ERRORS,
     UPSTREAM_EJECTIONS,
     UPSTREAMS_EJECTED,
+    UPSTREAM_IN_FLIGHT,
+    HEALTH_IGNORED,
+    RETRIES_DENIED,
+    ZONES_IN_MAINTENANCE,
     PANICS,
     CONNECTIONS,
     CONNECTIONS_OPEN,

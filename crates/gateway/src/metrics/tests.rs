@@ -24,7 +24,7 @@ fn a_scrape_declares_exactly_the_metrics_of_the_table() {
     for counters in [&metrics.refused, &metrics.upstream_ejections, &metrics.panics, &metrics.connection_errors] {
         counters.increment([x()]);
     }
-    for counters in [&metrics.records_errors, &metrics.records_retired_bytes] {
+    for counters in [&metrics.records_errors, &metrics.records_retired_bytes, &metrics.health_ignored, &metrics.retries_denied] {
         counters.increment([x()]);
     }
     for counters in [&metrics.violations, &metrics.check_failures, &metrics.upstream_errors] {
@@ -33,6 +33,7 @@ fn a_scrape_declares_exactly_the_metrics_of_the_table() {
     metrics.bundle.set([x(), x()]);
     metrics.mode.set([x()]);
     metrics.show_alerts(["x"].into_iter());
+    metrics.show_in_flight([("x".to_owned(), 1)].into_iter());
     let scrape = metrics.render().unwrap();
     let types: BTreeMap<_, _> = METRICS.iter().map(|m| (format!("hoplon_{}", m.name), m.kind.as_str().to_owned())).collect();
     let helps: BTreeMap<_, _> = METRICS.iter().map(|m| (format!("hoplon_{}", m.name), format!("{}.", m.help))).collect();

@@ -108,6 +108,11 @@ impl Status {
     }
 }
 
+fn zones_in_maintenance(shared: &Shared) -> usize {
+    let bundle = shared.bundle.load();
+    bundle.as_ref().map_or(0, |bundle| bundle.zones().iter().filter(|zone| zone.maintenance.enabled).count())
+}
+
 /// Sets the gauges that nobody keeps up to date between scrapes.
 pub fn refresh(shared: &Shared) {
     let metrics = &shared.metrics;
@@ -115,6 +120,8 @@ pub fn refresh(shared: &Shared) {
     metrics.records_queue_depth.set(shared.records.len() as i64);
     metrics.known_hosts.set(shared.hosts.len() as i64);
     metrics.upstreams_ejected.set(shared.health.ejected() as i64);
+    metrics.show_in_flight(shared.health.in_flight().into_iter());
+    metrics.zones_in_maintenance.set(zones_in_maintenance(shared) as i64);
     metrics.resident_memory.set(resident_memory_bytes());
     metrics.mode.set([shared.mode.load().as_str().into()]);
     metrics.show_alerts(shared.alerts.all().into_keys());

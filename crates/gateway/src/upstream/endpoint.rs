@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,23 @@ pub struct Endpoint {
     address: OnceCell<Address>,
     #[expect(clippy::vec_box, reason = "a connection is several hundred bytes and moves in and out with every transaction")]
     idle: RefCell<Vec<Box<H1Connection>>>,
+}
+
+/// A request under way to an upstream, until dropped.
+pub struct UnderWay(Rc<Endpoint>);
+
+impl UnderWay {
+    /// One more.
+    pub fn new(endpoint: &Rc<Endpoint>) -> UnderWay {
+        endpoint.health.begin();
+        UnderWay(endpoint.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.health.end();
+    }
 }
 
 /// What the address is made from, off the serving thread.
@@ -122,6 +140,12 @@ impl Endpoint {
             idle.remove(0);
         }
         idle.push(connection);
+    }
+
+    /// Closes what no request uses: no new ones will come.
+    pub fn close_idle(&self) {
+        self.idle.borrow_mut().clear();
+        self.h2.forget();
     }
 
     /// Closes what is too old or was closed by the upstream.

@@ -33,6 +33,11 @@ pub struct H2Sender {
 }
 
 impl H2Sender {
+    /// The connection ends with the transactions on it.
+    pub fn forget(&self) {
+        self.current.borrow_mut().take();
+    }
+
     fn open_one(&self) -> Option<SendRequest<RequestBody>> {
         self.current.borrow().as_ref().filter(|sender| !sender.is_closed()).cloned()
     }
@@ -85,7 +90,7 @@ pub async fn attempt(
             Ok(Answer { head, source: Source::Driven { incoming, timer, task: None } })
         }
         Some(Err(mut error)) => Err(match error.take_message() {
-            Some(request) if is_reused => Attempt::Stale(Box::new(request)),
+            Some(request) if is_reused => Attempt::Stale { request: Box::new(request), was_sent: false },
             Some(_) => Attempt::Failed(Cause::ClosedEarly),
             None => Attempt::Failed(exchange.failure_cause(error.error())),
         }),

@@ -1,10 +1,11 @@
 //! Passive health of upstreams, shared by all serving threads: who failed lately is left out for a while, and comes
 //! back by itself.
 //!
-//! Takes outcomes of connections; gives whether an upstream may be chosen. Sends nothing of its own.
+//! Takes outcomes of connections and how many requests are under way; gives whether an upstream may be chosen. Sends nothing of its
+//! own.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -20,9 +21,15 @@ pub const MAX_EJECTION_MILLIS: u64 = 60_000;
 /// The health of every upstream of every loaded bundle, by upstream key.
 pub struct UpstreamHealth {
     started: Instant,
-    entries: Mutex<HashMap<String, Arc<Health>>>,
+    entries: Mutex<HashMap<String, Entry>>,
     /// What a predecessor left, until the upstream is used for the first time.
     restored: Mutex<HashMap<String, Health>>,
+}
+
+/// An upstream as it is named, and what is known of it.
+struct Entry {
+    url: String,
+    health: Arc<Health>,
 }
 
 impl Default for UpstreamHealth {
@@ -34,11 +41,12 @@ impl Default for UpstreamHealth {
 impl UpstreamHealth {
     /// The entry of one upstream. Entries that no thread uses any more are dropped here, so the table is bounded by
     /// the upstreams of the bundles in use.
-    pub fn of(&self, key: &str) -> Arc<Health> {
+    pub fn of(&self, key: &str, url: &str) -> Arc<Health> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|k, health| k == key || Arc::strong_count(health) > 1);
-        let new = || Arc::new(self.restored.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default());
-        entries.entry(key.to_owned()).or_insert_with(new).clone()
+        entries.retain(|k, entry| k == key || Arc::strong_count(&entry.health) > 1);
+        let restored = || self.restored.lock().unwrap_or_else(PoisonError::into_inner).remove(key).unwrap_or_default();
+        let new = || Entry { url: url.to_owned(), health: Arc::new(restored()) };
+        entries.entry(key.to_owned()).or_insert_with(new).health.clone()
     }
 
     /// Milliseconds on the clock that ejections are measured with.
@@ -50,7 +58,7 @@ impl UpstreamHealth {
     pub fn states(&self) -> Vec<UpstreamState> {
         let now = self.now_millis();
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().filter_map(|(key, health)| health.state(key, now)).collect()
+        entries.iter().filter_map(|(key, entry)| entry.health.state(key, now)).collect()
     }
 
     /// Begins with what a predecessor held against upstreams.
@@ -64,7 +72,16 @@ impl UpstreamHealth {
     pub fn ejected(&self) -> usize {
         let now = self.now_millis();
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.values().filter(|health| health.is_ejected(now)).count()
+        entries.values().filter(|entry| entry.health.is_ejected(now)).count()
+    }
+
+    /// Requests under way by the upstream's URL.
+    pub fn in_flight(&self) -> BTreeMap<String, usize> {
+        let mut all = BTreeMap::new();
+        for entry in self.entries.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            *all.entry(entry.url.clone()).or_default() += entry.health.in_flight();
+        }
+        all
     }
 }
 
@@ -74,6 +91,7 @@ pub struct Health {
     failures: AtomicU32,
     ejections: AtomicU32,
     ejected_until_millis: AtomicU64,
+    in_flight: AtomicUsize,
 }
 
 impl Health {
@@ -94,7 +112,23 @@ impl Health {
             failures: state.failures.into(),
             ejections: state.ejections.into(),
             ejected_until_millis: (now_millis + state.ejected_for_millis.min(MAX_EJECTION_MILLIS)).into(),
+            in_flight: AtomicUsize::new(0),
         }
+    }
+
+    /// Requests under way, upgraded connections included.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// A request goes out.
+    pub fn begin(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+    }
+
+    /// A request ended, one way or the other.
+    pub fn end(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
     }
 
     /// It answered: whatever was held against it is forgotten.
@@ -156,9 +190,9 @@ mod tests {
     #[test]
     fn entries_of_dropped_upstreams_are_forgotten() {
         let table = UpstreamHealth::default();
-        let kept = table.of("a");
-        drop(table.of("b"));
-        drop(table.of("a"));
+        let kept = table.of("a", "http://a");
+        drop(table.of("b", "http://b"));
+        drop(table.of("a", "http://a"));
         assert_eq!(table.entries.lock().unwrap().len(), 1);
         drop(kept);
     }

@@ -1,13 +1,15 @@
 //! Requests out, response heads in: chooses an upstream of the zone, takes or opens a connection, retries where that
 //! is safe, and gives the response with whatever drives its body.
 //!
-//! Everything here belongs to one serving thread; only [`health`] is shared between threads.
+//! Everything here belongs to one serving thread; only [`health`] and [`retries`] are shared between threads.
 
+pub mod balance;
 pub mod connect;
 pub mod endpoint;
 pub mod h1;
 pub mod h2;
 pub mod health;
+pub mod retries;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -15,17 +17,20 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use engine::{Bundle, UpstreamProtocol, Zone, ZoneIndex};
+use engine::{BalancingSettings, Bundle, RetrySettings, UpstreamProtocol, Zone, ZoneIndex};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use smallvec::SmallVec;
 
 use crate::body::{RequestBody, Source};
 use crate::exchange::Exchange;
 use crate::log;
 use crate::problem::Cause;
 use crate::shared::Shared;
-use endpoint::Endpoint;
+use balance::View;
+use endpoint::{Endpoint, UnderWay};
 use h1::{H1Connection, SendError};
+use retries::RetryBudget;
 
 /// Times one transaction is sent again because a pooled connection turned out to be closed. The last time a new
 /// connection is opened.
@@ -63,8 +68,27 @@ impl Upstreams {
     }
 
     fn build(&self, zone: &Zone) -> Group {
-        let endpoints = zone.upstreams.iter().map(|upstream| self.endpoint(upstream)).collect();
-        Group { endpoints, next: Cell::new(0), shared: self.shared.clone(), connect_timeout: zone.timeouts.connect }
+        let members: Vec<_> = zone.upstreams.iter().map(|upstream| self.member(upstream)).collect();
+        let now = self.shared.health.now_millis();
+        Group {
+            zone: zone.id.clone(),
+            in_use: members.iter().filter(|member| !member.is_drained).count(),
+            members,
+            balancing: zone.balancing,
+            retries: zone.retries,
+            budget: self.shared.retries.of(&zone.id, zone.retries, now),
+            next: Cell::new(0),
+            shared: self.shared.clone(),
+            connect_timeout: zone.timeouts.connect,
+        }
+    }
+
+    fn member(&self, upstream: &engine::Upstream) -> Member {
+        let endpoint = self.endpoint(upstream);
+        if upstream.drain {
+            endpoint.close_idle();
+        }
+        Member { endpoint, is_drained: upstream.drain }
     }
 
     fn endpoint(&self, upstream: &engine::Upstream) -> Rc<Endpoint> {
@@ -73,7 +97,7 @@ impl Upstreams {
         if let Some(known) = endpoints.get(&key).and_then(Weak::upgrade) {
             return known;
         }
-        let endpoint = Rc::new(Endpoint::new(upstream, self.shared.health.of(&key)));
+        let endpoint = Rc::new(Endpoint::new(upstream, self.shared.health.of(&key, &upstream.url)));
         endpoints.insert(key, Rc::downgrade(&endpoint));
         endpoint
     }
@@ -87,12 +111,24 @@ impl Upstreams {
     }
 }
 
-/// The upstreams of one zone, in turn.
+/// The upstreams of one zone.
 pub struct Group {
-    endpoints: Vec<Rc<Endpoint>>,
+    zone: Arc<str>,
+    members: Vec<Member>,
+    /// How many of them do not drain.
+    in_use: usize,
+    balancing: BalancingSettings,
+    retries: RetrySettings,
+    budget: Arc<RetryBudget>,
     next: Cell<usize>,
     shared: Arc<Shared>,
     connect_timeout: Duration,
+}
+
+/// One upstream in its zone.
+struct Member {
+    endpoint: Rc<Endpoint>,
+    is_drained: bool,
 }
 
 /// A response head, and who answered it.
@@ -103,55 +139,81 @@ pub struct Answer {
     pub source: Source,
 }
 
+impl Member {
+    fn view(&self, tried: u64, index: usize, now_millis: u64) -> View {
+        View {
+            is_drained: self.is_drained,
+            is_healthy: !self.endpoint.health.is_ejected(now_millis),
+            was_tried: tried & (1 << index) != 0,
+            in_flight: self.endpoint.health.in_flight(),
+        }
+    }
+}
+
 impl Group {
     /// Whether all its upstreams speak this protocol.
     pub fn speaks(&self, protocol: UpstreamProtocol) -> bool {
-        self.endpoints.iter().all(|endpoint| endpoint.protocol == protocol)
+        self.members.iter().all(|member| member.endpoint.protocol == protocol)
     }
 
-    /// The next upstream in turn that is not left out; when all are, the next in turn all the same.
-    fn choose(&self) -> usize {
-        let count = self.endpoints.len();
-        let start = self.next.get();
-        self.next.set((start + 1) % count);
-        if count == 1 {
-            return 0;
+    /// The upstream that takes the request, if one is left that was not tried (a bit each).
+    fn choose(&self, tried: u64) -> Option<usize> {
+        if self.members.len() == 1 {
+            return (tried == 0).then_some(0);
         }
         let now = self.shared.health.now_millis();
-        let healthy = (0..count).map(|i| (start + i) % count).find(|i| !self.endpoints[*i].health.is_ejected(now));
-        healthy.unwrap_or(start % count)
+        let views: SmallVec<[View; 8]> = self.members.iter().enumerate().map(|(i, member)| member.view(tried, i, now)).collect();
+        let chosen = balance::choose(self.balancing, self.next.get(), &views)?;
+        self.next.set((chosen.index + 1) % self.members.len());
+        if chosen.is_panic {
+            self.shared.metrics.health_ignored.increment([self.zone.to_string().into()]);
+        }
+        Some(chosen.index)
+    }
+
+    /// Whether the zone's budget has a retry left.
+    fn may_retry(&self) -> bool {
+        let may = self.budget.draw(self.retries, self.shared.health.now_millis());
+        if !may {
+            self.shared.metrics.retries_denied.increment([self.zone.to_string().into()]);
+        }
+        may
     }
 
     /// Sends the request and waits for the response head. What happened on the way is noted in `exchange`.
     ///
     /// A request goes out a second time only when that cannot act twice: nothing of it was written, or it is
-    /// idempotent, has no body, and a reused connection closed before any byte of a response (RFC 9110 §9.2.2).
+    /// idempotent, has no body, and a reused connection closed before any byte of a response (RFC 9110 §9.2.2). What an upstream
+    /// has seen or refused before goes out again only within the zone's budget.
     pub async fn send(&self, mut request: Request<RequestBody>, exchange: &Rc<Exchange>) -> Result<Answer, Cause> {
-        let mut connects_left = self.endpoints.len();
+        let mut tried = 0_u64;
         let mut stale_left = MAX_STALE_RETRIES;
+        let mut last = Cause::ConnectFailed;
+        self.budget.pay_in(self.retries);
         loop {
-            let index = self.choose();
-            let endpoint = &self.endpoints[index];
+            let Some(index) = self.choose(tried) else { return Err(last) };
+            let endpoint = &self.members[index].endpoint;
             exchange.upstream.set(Some(index as u16));
+            exchange.goes_to(UnderWay::new(endpoint));
             match self.attempt(endpoint, request, exchange, stale_left == 0).await {
                 Ok(answer) => {
                     endpoint.health.succeeded();
                     return Ok(answer);
                 }
-                Err(Attempt::Stale(again)) if stale_left > 0 => {
+                Err(Attempt::Stale { request: again, was_sent }) if stale_left > 0 && (!was_sent || self.may_retry()) => {
                     stale_left -= 1;
                     exchange.retried.set(true);
                     request = *again;
                 }
                 Err(Attempt::NotConnected(again, cause)) => {
-                    self.failed(endpoint, cause);
-                    connects_left -= 1;
-                    if connects_left == 0 {
-                        return Err(cause);
+                    last = self.failed(endpoint, cause);
+                    tried |= 1 << index;
+                    if tried.count_ones() as usize >= self.in_use || !self.may_retry() {
+                        return Err(last);
                     }
                     request = *again;
                 }
-                Err(Attempt::Stale(_)) => return Err(self.failed(endpoint, Cause::ClosedEarly)),
+                Err(Attempt::Stale { .. }) => return Err(self.failed(endpoint, Cause::ClosedEarly)),
                 Err(Attempt::Failed(cause)) => return Err(self.failed(endpoint, cause)),
             }
         }
@@ -160,7 +222,7 @@ impl Group {
     fn failed(&self, endpoint: &Endpoint, cause: Cause) -> Cause {
         if !matches!(cause, Cause::ClientSlow | Cause::ClientBroken | Cause::Blocked | Cause::Refused) {
             let ejected = endpoint.health.failed(self.shared.health.now_millis());
-            if ejected && self.endpoints.len() > 1 {
+            if ejected && self.members.len() > 1 {
                 self.shared.metrics.upstream_ejections.increment([endpoint.url.clone().into()]);
                 log::warn(
                     "upstream.ejected",
@@ -203,11 +265,13 @@ impl Group {
         exchange.touch();
         match connection.send(request, || exchange.deadline()).await {
             Ok(response) => Ok(take_answer(response, connection, endpoint, exchange)),
-            Err(SendError::NotSent(request)) if connection.is_reused => Err(Attempt::Stale(request)),
+            Err(SendError::NotSent(request)) if connection.is_reused => Err(Attempt::Stale { request, was_sent: false }),
             Err(SendError::NotSent(_)) => Err(Attempt::Failed(Cause::ClosedEarly)),
             Err(SendError::Timeout) => Err(Attempt::Failed(exchange.timeout_cause())),
             Err(SendError::Failed(error)) => match again {
-                Some(again) if connection.lost_before_response() => Err(Attempt::Stale(Box::new(again))),
+                Some(again) if connection.lost_before_response() => {
+                    Err(Attempt::Stale { request: Box::new(again), was_sent: true })
+                }
                 _ => Err(Attempt::Failed(exchange.failure_cause(&error))),
             },
         }
@@ -217,7 +281,12 @@ impl Group {
 /// How one attempt ended without a response.
 pub enum Attempt {
     /// A pooled connection was closed; the request may go out again.
-    Stale(Box<Request<RequestBody>>),
+    Stale {
+        /// As it was.
+        request: Box<Request<RequestBody>>,
+        /// Whether the upstream may have seen it.
+        was_sent: bool,
+    },
     /// There is no connection; another upstream may be tried.
     NotConnected(Box<Request<RequestBody>>, Cause),
     /// It may have acted: no second try.
