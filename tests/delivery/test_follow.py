@@ -80,10 +80,11 @@ def test_a_bundle_without_parts_that_are_new_fetches_none(server: ScriptedContro
         (lambda part: answer(part[:-9], "200 OK", b"connection: close", length=len(part)), "server.away"),
         (lambda part: None, "server.away"),
         (lambda part: answer(b"", "404 Not Found"), "server.not_hoplon"),
+        (lambda part: answer(b"{}", "404 Not Found", b"hoplon-error: bundle.no_part"), "delivery.moved_on"),
         (lambda part: answer(b"", "302 Found", b"location: http://127.0.0.1:1/"), "server.failed"),
         (lambda part: answer(b'{"errors":[{"message":"full"}]}', "503 Busy"), "server.failed"),
     ],
-    ids=["another", "longer", "shorter", "cut", "hung up", "gone", "redirected", "busy"],
+    ids=["another", "longer", "shorter", "cut", "hung up", "gone", "moved on", "redirected", "busy"],
 )
 def test_a_part_that_does_not_arrive_whole_changes_nothing_until_it_does(
     server: ScriptedControlPlane, tmp_path: Path, fault: Callable[[bytes], bytes | None], code: str

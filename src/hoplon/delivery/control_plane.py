@@ -88,6 +88,10 @@ class ControlPlane:
         try:
             response = self._send(target, headers, timeout_seconds)
             if response.status not in (http.client.OK, http.client.NO_CONTENT):
+                if response.getheader("hoplon-error") == "bundle.no_part":
+                    raise HoplonError(
+                        "delivery.moved_on", f"{self._name} has another bundle by now", "it is asked again"
+                    )
                 raise self._refused(response.status, response.read(_MAX_ERROR_BYTES))
             yield response
         except (OSError, http.client.HTTPException) as error:

@@ -24,11 +24,14 @@ def note_gateway(workspace: Workspace, seen: RemoteGateway) -> None:
 
 
 def list_gateways(workspace: Workspace) -> list[RemoteGateway]:
-    """Every gateway that was heard and whose credential is still there, by name."""
+    """Every gateway that was heard within `FORGOTTEN_DAYS` and whose credential is still there, by name."""
+    since = datetime.now(UTC) - timedelta(days=FORGOTTEN_DAYS)
     with reading(workspace.database) as connection:
-        return gateways.all_gateways(connection)
+        return gateways.gateways_since(connection, since)
 
 
+FORGOTTEN_DAYS = 30.0
+"""Who has been silent for longer was taken down: nobody shall look for it for ever."""
 State = Literal["current", "behind", "away"]
 
 

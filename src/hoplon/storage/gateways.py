@@ -1,5 +1,6 @@
 """Rows of `gateways`: one per credential and name, bounded per credential; the ones not heard for longest go first."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select, update
@@ -17,9 +18,10 @@ def gateway_of(connection: Connection, token_id: str, name: str) -> RemoteGatewa
     return RemoteGateway(**row._mapping) if row is not None else None
 
 
-def all_gateways(connection: Connection) -> list[RemoteGateway]:
-    """Every gateway known, by name."""
-    rows = connection.execute(_known().order_by(gateways.c.name, gateways.c.token_id))
+def gateways_since(connection: Connection, since: datetime) -> list[RemoteGateway]:
+    """Every gateway that was heard since then, by name."""
+    heard = _known().where(gateways.c.last_seen_at >= since)
+    rows = connection.execute(heard.order_by(gateways.c.name, gateways.c.token_id))
     return [RemoteGateway(**row._mapping) for row in rows]
 
 
