@@ -59,6 +59,13 @@ def _matching(row: Figures) -> Iterator[Line]:
     yield Line("matching among 10,000 operations", f"{nanoseconds:.0f} ns", "≤ 300 ns", nanoseconds <= 300)
 
 
+def _guard(row: Figures) -> Iterator[Line]:
+    for request in row["rows"]:
+        ours, parser = request["guard_nanos"], request["httparse_nanos"]
+        what = f"strict scan of HTTP/1: {request['what']}, {request['bytes']:,} bytes"
+        yield Line(what, f"{ours:.0f} ns (hyper's own parser, head alone: {parser:.0f} ns)", "≤ 500 ns", ours <= 500)
+
+
 def _swaps(row: Figures) -> Iterator[Line]:
     measured = f"{row['failed']} of {row['requests']:,}"
     yield Line(f"{row['swaps']:,} bundle swaps under full load: failed requests", measured, "0", row["failed"] == 0)
@@ -105,6 +112,7 @@ _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "latency": _latency,
     "memory": _memory,
     "matching": _matching,
+    "guard": _guard,
     "swaps": _swaps,
     "records": _records,
     "sql": _sql,

@@ -249,6 +249,16 @@ def parse_engine_bench(output: str) -> Figures:
     return {"nanoseconds": int(found.group(1)), "output": output.splitlines()}
 
 
+def guard(arena: Arena) -> Figures:
+    """Nanoseconds that the strict scanner of HTTP/1 adds to a request: its own benchmark, on the proxy's core."""
+    del arena
+    # fmt: off
+    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-gateway",
+               "--bench", "h1_guard"]
+    # fmt: on
+    return {"rows": json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)}
+
+
 def sql(arena: Arena) -> Figures:
     """Seconds for a group-by over 10 million stored records."""
     command = [sys.executable, "-m", "bench.records_query", "--json", "--folder", str(arena.folder / "query")]
@@ -278,6 +288,7 @@ ROWS = {
     "swaps": swaps,
     "records": records,
     "matching": matching,
+    "guard": guard,
     "sql": sql,
     "listing": listing,
     "bulk": bulk,

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::FromRawFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket};
@@ -120,6 +121,9 @@ fn find_place<'a>(
     let fewest = workers.iter().min_by_key(|worker| worker.load());
     let is_full = workers.iter().map(Handle::load).sum::<usize>() >= limits.connections;
     let worker = fewest.filter(|_| !is_full).ok_or("too_many")?;
+    if shared.is_short_of_memory.load(Relaxed) {
+        return Err("memory");
+    }
     if limits.connections_per_client == 0 || shared.config.trusts(client) {
         return Ok((worker, None));
     }

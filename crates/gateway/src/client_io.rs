@@ -91,7 +91,8 @@ impl ClientIo {
         if self.is_refused {
             return Poll::Pending;
         }
-        if guarded.scanner().is_paused() && self.client.answered() >= guarded.scanner().heads() {
+        let is_answered = self.client.answered() >= guarded.scanner().heads();
+        if guarded.scanner().is_paused() && is_answered && !self.client.is_upgraded() {
             guarded.resume();
         }
         let before = buf.filled().len();

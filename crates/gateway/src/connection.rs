@@ -164,6 +164,11 @@ impl Client {
         *self.upgrade.borrow_mut() = Some(Box::new(upgrade));
     }
 
+    /// Whether what follows is not HTTP any more.
+    pub fn is_upgraded(&self) -> bool {
+        self.upgrade.borrow().is_some()
+    }
+
     /// When a connection without a request is closed; none while there is one.
     pub fn idle_deadline(&self) -> Option<Instant> {
         let is_idle = self.begun.get() == self.answered.get() && !self.is_expired.get();

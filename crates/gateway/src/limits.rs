@@ -38,6 +38,8 @@ pub struct LimitsConfig {
     pub connections_per_client: usize,
     /// Requests that are being answered at the same time.
     pub requests_in_flight: usize,
+    /// Resident memory of the process; beyond it, new connections are closed and new requests get 503. 0: no bound.
+    pub memory_bytes: u64,
     /// Requests at the same time on one HTTP/2 connection.
     pub http2_streams: u32,
 }
@@ -57,6 +59,7 @@ impl Default for LimitsConfig {
             connections: 65_536,
             connections_per_client: 16_384,
             requests_in_flight: 16_384,
+            memory_bytes: 0,
             http2_streams: 128,
         }
     }

@@ -19,7 +19,7 @@ use crate::bundles::Reported;
 use crate::config::Config;
 use crate::hosts::{KnownHosts, Remembered};
 use crate::keys;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, resident_memory_bytes};
 use crate::mode::AtomicMode;
 use crate::places::Places;
 use crate::records::RecordQueue;
@@ -44,6 +44,8 @@ pub struct Shared {
     pub hosts: KnownHosts,
     /// Open connections per client; bounded.
     pub places: Places,
+    /// Whether the process takes more memory than it may, as of the last look.
+    pub is_short_of_memory: AtomicBool,
     /// Health of the upstreams of the bundles in use.
     pub health: Arc<UpstreamHealth>,
     /// How often each zone may send again.
@@ -138,6 +140,7 @@ impl Shared {
             sampler: Sampler::default(),
             hosts: KnownHosts::default(),
             places: Places::default(),
+            is_short_of_memory: AtomicBool::new(false),
             health: Arc::default(),
             retries: RetryBudgets::default(),
             records: RecordQueue::new(config.records.queue, &metrics),
@@ -175,6 +178,15 @@ impl Shared {
     /// Whether a successor serves in this process's place by now: what is said about "the gateway" is for it to say.
     pub fn has_left(&self) -> bool {
         self.is_succeeded.load(Relaxed) && matches!(self.phase.load(), Phase::Draining | Phase::Stopped)
+    }
+
+    /// Looks at how much memory the process takes. Called once a second by each serving thread.
+    pub fn look_at_memory(&self) {
+        let limit = self.config.limits.memory_bytes;
+        if limit > 0 {
+            let taken = u64::try_from(resident_memory_bytes()).unwrap_or(0);
+            self.is_short_of_memory.store(taken > limit, Relaxed);
+        }
     }
 
     /// Moves on to the next phase and shows it.

@@ -88,10 +88,11 @@ impl Worker {
         self.in_flight.set(self.in_flight.get() - 1);
     }
 
-    /// Whether this thread answers more requests than its share of the bound.
+    /// Whether this thread answers more requests than its share of the bound, or the process takes too much memory.
     pub fn is_overloaded(&self) -> bool {
         let config = &self.shared.config;
         self.in_flight.get() > config.limits.requests_in_flight.div_ceil(config.threads)
+            || self.shared.is_short_of_memory.load(Relaxed)
     }
 
     /// Whether connections are to end after their running requests.
@@ -199,7 +200,10 @@ async fn run(
                 None => break,
             },
             _ = stop.changed() => break,
-            _ = sweep.tick() => worker.upstreams.sweep(),
+            _ = sweep.tick() => {
+                worker.upstreams.sweep();
+                worker.shared.look_at_memory();
+            }
         }
     }
     let cut = async {

@@ -273,6 +273,20 @@ fn too_many_requests_at_once_are_503_with_retry_after() {
 }
 
 #[test]
+fn a_process_that_takes_too_much_memory_sheds_its_load() {
+    let upstream = Upstream::fixed(OK);
+    let gateway = limited(&upstream, json!({"memory_bytes": 1}));
+    let shared = gateway.shared();
+    let mut early = Peer::connect(gateway.address());
+    until("the look at the memory", || shared.is_short_of_memory.load(std::sync::atomic::Ordering::Relaxed));
+    early.write(GET);
+    let head = early.read_head();
+    assert!(head.is_none_or(|head| head.first() == "HTTP/1.1 503 Service Unavailable"), "answered before the look, or 503");
+    assert_eq!(Peer::connect(gateway.address()).read_to_end(), b"");
+    assert!(shared.metrics.connection_errors.get(["memory".into()]) > 0);
+}
+
+#[test]
 fn what_comes_behind_a_request_for_an_upgrade_waits_for_its_answer() {
     let upstream = Upstream::fixed(OK);
     let gateway = gateway(&[upstream.address]);

@@ -149,6 +149,11 @@ class LimitsSettings(_Section):
     requests_in_flight: int = Field(
         default=16384, ge=1, description="Requests answered at the same time, split over the threads; beyond it 503."
     )
+    memory_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="Memory of the gateway; beyond it new requests get 503 and new connections close. 0: no bound.",
+    )
     http2_streams: int = Field(
         default=128, ge=1, le=10_000, description="Requests at the same time on one HTTP/2 connection."
     )
