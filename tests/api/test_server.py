@@ -2,11 +2,13 @@
 
 import json
 import socket
+import time
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from hoplon.api import server
 from hoplon.api.app import BODIES_AT_ONCE
 from support.api_server import Client
 
@@ -81,3 +83,64 @@ def test_slow_senders_of_long_bodies_hold_up_nobody_else(client: Client) -> None
             slow.sendall(head + b"[")
         assert client.ask("POST", "/client/v4/zones", {"name": "a.example"}).status == 200
         assert client.get("/client/v4/zones").status == 200
+
+
+HALF_A_HEAD = b"GET /readyz HTTP/1.1\r\nHost: a\r\n"
+
+
+def opened(stack: ExitStack, client: Client, first: bytes = b"") -> socket.socket:
+    connection = stack.enter_context(socket.create_connection((client.host, client.port), timeout=30))
+    connection.sendall(first)
+    return connection
+
+
+def is_over(connection: socket.socket) -> bool:
+    """Whether the server has given the connection up within 10 s."""
+    connection.settimeout(10)
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize("first", [b"", HALF_A_HEAD, b"\r\n"])
+def test_who_never_ends_a_head_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch, first: bytes) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    with ExitStack() as stack:
+        assert is_over(opened(stack, client, first))
+
+
+def test_a_blank_after_an_answer_does_not_keep_a_connection(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.3)
+    with ExitStack() as stack:
+        connection = opened(stack, client, HALF_A_HEAD + b"\r\n")
+        while b"}" not in connection.recv(65536):
+            pass
+        connection.sendall(b"\r\n")
+        assert is_over(connection)
+
+
+def test_those_who_send_nothing_keep_nobody_out(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 20)
+    with ExitStack() as stack:
+        silent = [opened(stack, client, HALF_A_HEAD) for _ in range(60)]
+        assert client.get("/readyz").status == 200
+        assert is_over(silent[0])
+        silent[-1].sendall(b"\r\n")
+        assert silent[-1].recv(12) == b"HTTP/1.1 200"
+
+
+def test_who_does_not_read_his_answers_is_given_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "READ_SECONDS", 0.5)
+    with ExitStack() as stack:
+        connection = opened(stack, client)
+        connection.setblocking(False)
+        until = time.monotonic() + 20
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while time.monotonic() < until:
+                try:
+                    connection.send(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
+                except BlockingIOError:
+                    time.sleep(0.05)
