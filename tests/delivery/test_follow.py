@@ -184,6 +184,22 @@ def test_a_damaged_part_here_is_fetched_again_at_the_next_start(server: Scripted
     assert damaged.read_bytes() == PARTS[0]
 
 
+def test_what_cannot_be_read_or_written_here_stops_neither_start_nor_thread(
+    server: ScriptedControlPlane, tmp_path: Path
+) -> None:
+    following, state = server.following(tmp_path)
+    Follower(following).attempt()
+    damaged = state.bundle_parts / hashlib.sha256(PARTS[0]).hexdigest()
+    damaged.unlink()
+    damaged.mkdir()
+    follower = Follower(following)
+    follower.attempt()
+    assert error_code(state) == "bundle.unwritable"
+    damaged.rmdir()
+    follower.attempt()
+    assert error_code(state) is None
+
+
 def test_the_mode_set_here_gives_way_to_the_control_planes(server: ScriptedControlPlane, tmp_path: Path) -> None:
     following, state = server.following(tmp_path)
     follower = Follower(following)

@@ -57,8 +57,11 @@ def _remember(state: StateDirectory, manifest: bytes) -> None:
 
 
 def has_part(state: StateDirectory, digest: str) -> bool:
-    """Whether a part is there with the content that its name says; a torn or edited one is not."""
-    return manifest_hash(state.bundle_parts / digest) == digest
+    """Whether a part is there with the content that its name says; one that is torn or cannot be read is not."""
+    try:
+        return manifest_hash(state.bundle_parts / digest) == digest
+    except OSError:
+        return False
 
 
 def receive_part(state: StateDirectory, digest: str, size_bytes: int, pieces: Iterable[bytes]) -> None:
