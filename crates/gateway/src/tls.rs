@@ -2,6 +2,8 @@
 //!
 //! Gives rustls configurations, or one sentence that names the file that is wrong.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -15,6 +17,9 @@ use crate::certificates::Certificates;
 /// ALPN names, in our order of preference.
 pub const H2: &[u8] = b"h2";
 const HTTP11: &[u8] = b"http/1.1";
+
+/// Every root of the web in one file takes less than a megabyte.
+const MAX_PEM_BYTES: u64 = 16 << 20;
 
 /// The one cryptographic provider.
 pub fn provider() -> Arc<CryptoProvider> {
@@ -59,12 +64,27 @@ pub fn client_config(ca_file: Option<&Path>, http2: bool) -> Result<Arc<ClientCo
 /// # Errors
 /// One sentence with the path.
 pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    let content = read_bounded(path).map_err(|e| format!("certificate {}: {e}", path.display()))?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
     let chain = chain.map_err(|e| format!("certificate {}: {e}", path.display()))?;
     if chain.is_empty() {
         return Err(format!("certificate {}: no certificate inside", path.display()));
     }
     Ok(chain)
+}
+
+/// A policy names this file, and whoever may write one zone's policy must not be able to make the gateway wait for a FIFO
+/// or read `/dev/zero` until it has no memory left.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(MAX_PEM_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_PEM_BYTES {
+        return Err(io::Error::other(format!("it is longer than {MAX_PEM_BYTES} bytes")));
+    }
+    Ok(content)
 }
 
 fn read_roots(path: &Path) -> Result<RootCertStore, String> {

@@ -224,6 +224,7 @@ fn upstream_certificates_are_verified_against_the_ca_file_and_name() {
             (Some(certificate.certificate()), None, 502),
             (Some(other.certificate()), Some("api.test"), 502),
             (Some(PathBuf::from("/nonexistent.pem")), Some("api.test"), 502),
+            (Some(PathBuf::from("/dev/zero")), Some("api.test"), 502),
             (None, Some("api.test"), 502),
         ] {
             let mut zone = zone(&[]);
