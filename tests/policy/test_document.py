@@ -12,6 +12,7 @@ from hoplon.errors import HoplonError
 from hoplon.model.policy import (
     Balancing,
     Block,
+    HealthChecks,
     Inspection,
     Maintenance,
     Observe,
@@ -94,7 +95,10 @@ ZONES = st.builds(
     ZonePolicy,
     name=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,20}", fullmatch=True),
     upstreams=st.lists(st.integers(1, 65535), min_size=1, max_size=3, unique=True).map(
-        lambda ports: tuple(Upstream(f"http://127.0.0.1:{port}", drain=port > ports[0]) for port in ports)
+        lambda ports: (
+            Upstream(f"unix:/run/{ports[0]}.sock"),
+            *(Upstream(f"http://127.0.0.1:{port}", drain=port > ports[0]) for port in ports),
+        )
     ),
     hosts=st.sets(HOSTS, max_size=3).map(lambda hosts: tuple(sorted(hosts))),
     timeouts=st.builds(Timeouts, connect_seconds=st.floats(0.001, 3600)),
@@ -106,6 +110,12 @@ ZONES = st.builds(
     ),
     balancing=st.builds(
         Balancing, method=st.sampled_from(["least_requests", "round_robin"]), panic_percent=st.integers(0, 100)
+    ),
+    health=st.builds(
+        HealthChecks,
+        path=st.none() | st.from_regex(r"/[!-\"$-~]{0,40}", fullmatch=True),
+        interval_seconds=st.floats(0.1, 3600),
+        status=st.integers(200, 599),
     ),
     retries=st.builds(Retries, budget_percent=st.integers(0, 100), min_per_second=st.integers(0, 1000)),
 )

@@ -26,6 +26,7 @@ HOSTS = st.one_of(
 )
 URLS = st.one_of(
     st.text("htps:/@?#[]{}ab.1 ", max_size=16),
+    st.builds("unix:{}".format, st.text("/a.\u00e9 \x7f#?", max_size=6)),
     st.builds(
         "{}://{}{}".format, st.sampled_from(["http", "https"]), HOSTS, st.sampled_from(["", ":1", ":", "/", "/x", ":0"])
     ),

@@ -43,7 +43,14 @@ def test_what_is_no_host_gets_a_hint(host: str, hint: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9000", "https://api.example.com/", "http://[::1]:9000", "http://my_service"]
+    "url",
+    [
+        "http://127.0.0.1:9000",
+        "https://api.example.com/",
+        "http://[::1]:9000",
+        "http://my_service",
+        "unix:/run/api.sock",
+    ],
 )
 def test_upstreams(url: str) -> None:
     assert url_fault(url) is None
@@ -68,6 +75,10 @@ def test_upstreams(url: str) -> None:
         "http://{x}.y",
         "http://bücher",
         "http://x:8x",
+        "unix:run/api.sock",
+        "unix:///run/api.sock",
+        "unix:/" + 107 * "a",
+        "unix:/a\nb",
     ],
 )
 def test_what_is_no_upstream_has_a_fault(url: str) -> None:

@@ -14,9 +14,10 @@ from hoplon.errors import HoplonError, Problem
 from hoplon.model.actor import SYSTEM
 from hoplon.model.audit import AuditFault
 from hoplon.model.mode import Mode
+from hoplon.model.policy import Upstream
 from hoplon.service.doctor.access import AccessView
 from hoplon.service.doctor.checks import diagnose
-from hoplon.service.doctor.look import Setup, UpstreamView, look
+from hoplon.service.doctor.look import Setup, UpstreamView, look, look_at_upstream
 from hoplon.service.gateway import GatewayStatus
 from hoplon.service.policy import apply_policy, create_first_zone
 from hoplon.service.secrets import put_secret
@@ -182,3 +183,14 @@ def test_what_happened_to_log_key_and_token_is_seen(workspace: Workspace) -> Non
     assert seen.open_to_others == (workspace.state.api_token,)
     assert seen.access.lost_secrets == 1
     assert [fault.sequence for fault in seen.access.audit_faults] == [0]
+
+
+def test_an_upstream_on_a_unix_socket_is_tried_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "api.sock"
+    upstream = Upstream(f"unix:{path}")
+    assert look_at_upstream("default", upstream).fault == "No such file or directory"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        assert look_at_upstream("default", upstream).fault == "Connection refused"
+        listener.listen()
+        assert look_at_upstream("default", upstream).fault is None

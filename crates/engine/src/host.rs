@@ -94,6 +94,15 @@ impl HostPattern {
         text.split('.').map(parse_label).collect::<Result<_, _>>().map(Self::Labels)
     }
 
+    /// The one host that it stands for, if it is one.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Exact(host) => Some(host),
+            Self::Any | Self::Labels(_) => None,
+        }
+    }
+
     /// Whether this host, as [`parse_host`] gives it, fits.
     #[must_use]
     pub fn matches(&self, host: &str) -> bool {

@@ -22,8 +22,8 @@ pub mod verdict;
 pub mod violation;
 
 pub use bundle::{
-    BalancingMethod, BalancingSettings, BlockSettings, Bundle, BundleHash, LoadError, LoadErrors, MaintenanceSettings, Manifest,
-    ObserveSettings, RetrySettings, Timeouts, Upstream, UpstreamProtocol, Zone, ZoneIndex,
+    BalancingMethod, BalancingSettings, BlockSettings, Bundle, BundleHash, HealthCheck, LoadError, LoadErrors,
+    MaintenanceSettings, Manifest, ObserveSettings, RetrySettings, Timeouts, Upstream, UpstreamProtocol, Zone, ZoneIndex,
 };
 pub use fact::{Fact, FactDef, FactValue, Phase};
 pub use hash::Keys;

@@ -26,8 +26,17 @@ fn full_zone() -> Value {
     part["upstreams"][0]["drain"] = json!(false);
     part["maintenance"] = json!({"enabled": false, "retry_after_seconds": 60, "message": ""});
     part["balancing"] = json!({"method": "least_requests", "panic_percent": 50});
+    part["health"] = json!(null);
     part["retries"] = json!({"budget_percent": 20, "min_per_second": 3});
     part
+}
+
+/// A health check with these members and others that are good.
+fn check(members: Value) -> Value {
+    let mut check =
+        json!({"path": "/", "interval_seconds": 5, "timeout_seconds": 2, "status": 200, "failures": 3, "successes": 2});
+    check.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    check
 }
 
 /// The errors of a zone part in which this place holds this value.
@@ -67,7 +76,7 @@ fn every_setting_has_its_range() {
         ("/hosts", json!(["*"]), "zone[zone].hosts[0] is `*`: an empty list means any host"),
         ("/hosts", json!(["a.b", "a.b"]), "zone[zone].hosts[1] is already a host of zone"),
         ("/upstreams", json!([]), "zone[zone].upstreams has 0 entries, not 1 to 64"),
-        ("/upstreams/0/url", json!("ftp://a"), "zone[zone].upstreams[0].url does not begin with http:// or https://"),
+        ("/upstreams/0/url", json!("ftp://a"), "zone[zone].upstreams[0].url does not begin with http://, https:// or unix:"),
         ("/upstreams/0/url", json!("http://a/b"), "zone[zone].upstreams[0].url has a path or a query"),
         ("/upstreams/0/url", json!("http://u:p@a"), "zone[zone].upstreams[0].url has no valid host and port"),
         ("/upstreams/0/ca_file", json!("x.pem"), "zone[zone].upstreams[0].ca_file is for https only"),
@@ -87,6 +96,16 @@ fn every_setting_has_its_range() {
         ("/maintenance/message", json!("a\nb"), "zone[zone].maintenance.message is not at most 1000 bytes without control"),
         ("/balancing/method", json!("random"), "zone[zone].balancing.method cannot be read: unknown variant `random`"),
         ("/balancing/panic_percent", json!(101), "zone[zone].balancing.panic_percent is 101, not 0 to 100"),
+        ("/upstreams/0/url", json!("unix:run/a"), "zone[zone].upstreams[0].url has no absolute path"),
+        ("/upstreams/0/url", json!("unix:///run/a"), "zone[zone].upstreams[0].url has no absolute path"),
+        ("/upstreams/0/url", json!(format!("unix:/{}", "a".repeat(107))), "zone[zone].upstreams[0].url has a path that is not at most 107"),
+        ("/health", check(json!({"path": "health"})), "zone[zone].health.path is not a path with `/` first"),
+        ("/health", check(json!({"path": "/a b"})), "zone[zone].health.path is not a path with `/` first"),
+        ("/health", check(json!({"interval_seconds": 0})), "zone[zone].health.interval_seconds is 0, not 0.1 to 3600"),
+        ("/health", check(json!({"timeout_seconds": 61})), "zone[zone].health.timeout_seconds is 61, not 0.001 to 60"),
+        ("/health", check(json!({"status": 100})), "zone[zone].health.status is 100, not 200 to 599"),
+        ("/health", check(json!({"failures": 0})), "zone[zone].health.failures is 0, not 1 to 100"),
+        ("/health", check(json!({"successes": 101})), "zone[zone].health.successes is 101, not 1 to 100"),
         ("/retries/budget_percent", json!(101), "zone[zone].retries.budget_percent is 101, not 0 to 100"),
         ("/retries/min_per_second", json!(1001), "zone[zone].retries.min_per_second is 1001, not 0 to 1000"),
     ];
@@ -101,9 +120,24 @@ fn a_part_of_the_version_before_means_the_defaults() {
     let zone_of = |part: &Value| {
         let bundle = load(part, &operations_part(&[]), &json!({"rules": []})).unwrap();
         let zone = &bundle.zones()[0];
-        (zone.upstreams.clone(), zone.maintenance.clone(), zone.balancing, zone.retries)
+        (zone.upstreams.clone(), zone.maintenance.clone(), zone.balancing, zone.retries, zone.health.clone())
     };
     assert_eq!(zone_of(&zone(ZONE_ID, &[])), zone_of(&full_zone()));
+}
+
+#[test]
+fn an_upstream_on_a_unix_socket_is_spoken_to_as_localhost() {
+    let mut part = zone(ZONE_ID, &[]);
+    part["upstreams"][0]["url"] = json!("unix:/run/api.sock");
+    part["health"] = check(json!({"path": "/healthz?deep=1"}));
+    let bundle = load(&part, &operations_part(&[]), &json!({"rules": []})).unwrap();
+    let upstream = &bundle.zones()[0].upstreams[0];
+    assert_eq!(upstream.socket.as_deref(), Some("/run/api.sock".as_ref()));
+    assert_eq!((upstream.authority().as_str(), upstream.scheme), ("localhost", Scheme::Http));
+    assert_eq!(bundle.zones()[0].health.as_ref().unwrap().interval, std::time::Duration::from_secs(5));
+    part["upstreams"][0]["url"] = json!("http://[::1]:9000");
+    let bundle = load(&part, &operations_part(&[]), &json!({"rules": []})).unwrap();
+    assert_eq!(bundle.zones()[0].upstreams[0].authority(), "[::1]:9000");
 }
 
 #[test]

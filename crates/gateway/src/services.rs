@@ -8,6 +8,7 @@ use crate::certificates::{self, Certificates};
 use crate::records::{RecordWriter, retention};
 use crate::shared::{Phase, Shared};
 use crate::status::{StatusListener, file};
+use crate::upstream::checks::HealthChecks;
 use crate::{bundles, mode, records, status};
 
 /// The running background threads.
@@ -18,6 +19,7 @@ pub struct Services {
     writer: RecordWriter,
     retention: Background,
     certificates: Option<Background>,
+    health: HealthChecks,
     status_file: Background,
     status: StatusListener,
 }
@@ -36,6 +38,7 @@ impl Services {
             status_file: file::start(shared.clone()).map_err(failed)?,
             mode: mode::start(shared.clone()).map_err(failed)?,
             bundles: bundles::start(shared.clone()).map_err(failed)?,
+            health: HealthChecks::start(shared.clone()).map_err(failed)?,
             writer: records::start(shared.clone()).map_err(failed)?,
             retention: retention::start(shared.clone()).map_err(failed)?,
             certificates: watched.transpose().map_err(failed)?,
@@ -45,6 +48,7 @@ impl Services {
     /// Stops all of them once the last transaction has ended: first what changes behaviour, then the writer with everything that
     /// is queued, last the status listener.
     pub fn stop(self) {
+        self.health.stop();
         self.bundles.stop();
         self.mode.stop();
         self.writer.stop();

@@ -78,6 +78,18 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthChecks:
+    """How each upstream is asked whether it is well. Without a path nobody asks."""
+
+    path: str | None = None
+    interval_seconds: float = 5.0
+    timeout_seconds: float = 2.0
+    status: int = 200
+    failures: int = 3
+    successes: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class ZonePolicy:
     """The part of a policy that belongs to no feature. No hosts means any host; no upstreams: it waits for some."""
 
@@ -92,6 +104,7 @@ class ZonePolicy:
     maintenance: Maintenance = Maintenance()
     balancing: Balancing = Balancing()
     retries: Retries = Retries()
+    health: HealthChecks = HealthChecks()
 
     @property
     def is_active(self) -> bool:

@@ -16,6 +16,7 @@ from hoplon.errors import Problem
 from hoplon.model.policy import (
     Balancing,
     Block,
+    HealthChecks,
     Inspection,
     Maintenance,
     Observe,
@@ -30,6 +31,8 @@ from hoplon.policy.feature import Table
 _LABEL = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?|\{[A-Za-z][A-Za-z0-9_]*\})"
 _LATER = {"maintenance": Maintenance(), "balancing": Balancing(), "retries": Retries()}
 """Tables that the first bundles did not have, with their defaults."""
+
+_MAX_SOCKET_PATH_BYTES = 107
 
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
@@ -90,6 +93,7 @@ class ZoneTable(Table):
     maintenance: serving.MaintenanceTable = serving.MaintenanceTable()
     balancing: serving.BalancingTable = serving.BalancingTable()
     retries: serving.RetriesTable = serving.RetriesTable()
+    health: serving.HealthTable = serving.HealthTable()
 
 
 def read_zone(table: ZoneTable) -> ZonePolicy:
@@ -106,6 +110,7 @@ def read_zone(table: ZoneTable) -> ZonePolicy:
         maintenance=Maintenance(**table.maintenance.model_dump()),
         balancing=Balancing(**table.balancing.model_dump()),
         retries=Retries(**table.retries.model_dump()),
+        health=HealthChecks(**table.health.model_dump()),
     )
 
 
@@ -121,6 +126,7 @@ def write_zone(zone: ZonePolicy) -> dict[str, Any]:
         "observe": asdict(zone.observe),
         "block": asdict(zone.block),
         **{name: asdict(getattr(zone, name)) for name in _LATER},
+        "health": _without_none(asdict(zone.health)),
     }
 
 
@@ -161,6 +167,8 @@ def compile_zone(zone_id: str, zone: ZonePolicy) -> dict[str, Any]:
     for name, default in _LATER.items():
         if getattr(zone, name) == default:
             del part[name]
+    if zone.health.path is None:
+        del part["health"]
     return {
         **part,
         "id": zone_id,
@@ -183,7 +191,9 @@ def _check_upstream(path: str, upstream: Upstream) -> list[Problem]:
 
 
 def url_fault(url: str) -> str | None:
-    """What is wrong with an upstream URL, None when it is scheme, host and port and nothing else."""
+    """What is wrong with an upstream URL, None when it is scheme, host and port and nothing else, or a Unix socket."""
+    if url.startswith("unix:"):
+        return _socket_fault(url)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -195,6 +205,16 @@ def url_fault(url: str) -> str | None:
         return f"`{url}` has no valid host and port"
     if parts.username is not None or parts.path not in ("", "/") or parts.query or parts.fragment:
         return f"`{url}`: an upstream is scheme, host and port; paths go through unchanged"
+    return None
+
+
+def _socket_fault(url: str) -> str | None:
+    """What is wrong with `unix:/run/api.sock`. A longer path does not fit into the system's structure, see unix(7)."""
+    path = url.removeprefix("unix:")
+    if not path.startswith("/") or path.startswith("//"):
+        return f"`{url}` has no absolute path of a socket; it is written unix:/run/api.sock"
+    if not serving.is_one_line(path, _MAX_SOCKET_PATH_BYTES):
+        return f"`{url}` has a path that is not at most {_MAX_SOCKET_PATH_BYTES} bytes without control characters"
     return None
 
 
@@ -238,8 +258,12 @@ def host_hint(host: str) -> str:
 
 
 def _write_upstream(upstream: Upstream) -> dict[str, Any]:
-    table = {name: value for name, value in asdict(upstream).items() if value is not None}
+    table = _without_none(asdict(upstream))
     return table if upstream.drain else _without_drain(table)
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if value is not None}
 
 
 def _compile_upstream(upstream: Upstream) -> dict[str, Any]:

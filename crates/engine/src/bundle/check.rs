@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -34,6 +35,7 @@ pub const MAX_IDENTIFIERS: usize = 10;
 const MAX_NAME_BYTES: usize = 255;
 const MAX_BODY_BYTES: usize = 64 << 20;
 const MAX_SECONDS: f64 = 86_400.0;
+const MAX_SOCKET_PATH_BYTES: usize = 107;
 
 pub(super) fn created_at(text: &str, errors: &mut Errors) {
     if !is_rfc3339(text) {
@@ -97,6 +99,7 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
     serving::maintenance(&format!("{path}.maintenance"), &part.maintenance, errors);
     serving::balancing(&format!("{path}.balancing"), part.balancing, errors);
     serving::retries(&format!("{path}.retries"), part.retries, errors);
+    let health = part.health.map(|entry| serving::health(&format!("{path}.health"), entry, errors));
     let timeouts = timeouts(&format!("{path}.timeouts"), part.timeouts, errors);
     (errors.count() == before).then(|| Zone {
         id: part.id.into(),
@@ -111,6 +114,7 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
         maintenance: part.maintenance,
         balancing: part.balancing,
         retries: part.retries,
+        health,
         policy_version: entry.policy_version,
         operations: Operations::default(),
         rules: Rules::default(),
@@ -147,7 +151,11 @@ fn upstreams(path: &str, entries: &[UpstreamEntry], errors: &mut Errors) -> Vec<
 }
 
 fn upstream(entry: &UpstreamEntry) -> Result<Upstream, (&'static str, String)> {
-    let (scheme, host, port) = upstream_url(&entry.url).map_err(|message| ("url", message))?;
+    let socket = entry.url.strip_prefix("unix:").map(unix_socket).transpose().map_err(|message| ("url", message))?;
+    let (scheme, host, port) = match &socket {
+        Some(_) => (Scheme::Http, "localhost".into(), Scheme::Http.default_port()),
+        None => upstream_url(&entry.url).map_err(|message| ("url", message))?,
+    };
     let is_tls = scheme == Scheme::Https;
     if let Some(file) = &entry.ca_file
         && (!is_tls || file.as_os_str().is_empty())
@@ -164,11 +172,23 @@ fn upstream(entry: &UpstreamEntry) -> Result<Upstream, (&'static str, String)> {
         scheme,
         host,
         port,
+        socket,
         protocol: entry.protocol,
         ca_file: entry.ca_file.clone(),
         server_name: entry.server_name.clone(),
         drain: entry.drain,
     })
+}
+
+/// The path of a Unix socket as one absolute path, which has to fit into the system's structure (unix(7)).
+fn unix_socket(path: &str) -> Result<PathBuf, String> {
+    if !path.starts_with('/') || path.starts_with("//") {
+        return Err("has no absolute path: write unix:/run/api.sock".into());
+    }
+    if path.len() > MAX_SOCKET_PATH_BYTES || path.chars().any(char::is_control) {
+        return Err(format!("has a path that is not at most {MAX_SOCKET_PATH_BYTES} bytes without control characters"));
+    }
+    Ok(path.into())
 }
 
 /// `http://host[:port]` or `https://…`, with at most a `/` behind it.
@@ -178,7 +198,7 @@ fn upstream_url(url: &str) -> Result<(Scheme, String, u16), String> {
     } else if let Some(rest) = url.strip_prefix("https://") {
         (Scheme::Https, rest)
     } else {
-        return Err("does not begin with http:// or https://".into());
+        return Err("does not begin with http://, https:// or unix:".into());
     };
     let text = rest.strip_suffix('/').unwrap_or(rest);
     if text.contains(['/', '?', '#']) {

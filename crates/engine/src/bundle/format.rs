@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::serving::{BalancingSettings, MaintenanceSettings, RetrySettings};
+use super::serving::{BalancingSettings, HealthEntry, MaintenanceSettings, RetrySettings};
 
 /// The format that this engine writes in its documentation and reads.
 pub const FORMAT: u32 = 1;
@@ -86,6 +86,8 @@ pub struct ZonePart {
     pub balancing: BalancingSettings,
     #[serde(default)]
     pub retries: RetrySettings,
+    #[serde(default)]
+    pub health: Option<HealthEntry>,
 }
 
 #[derive(Debug, Deserialize)]

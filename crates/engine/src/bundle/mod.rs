@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use format::{BlockSettings, Manifest, ManifestPart, ManifestZone, ObserveSettings, PartKind, UpstreamProtocol};
 pub(crate) use format::{FailEntry, RuleAction, RuleEntry};
 pub use load::{LoadError, LoadErrors, MAX_MANIFEST_BYTES, MAX_PART_BYTES};
-pub use serving::{BalancingMethod, BalancingSettings, MaintenanceSettings, RetrySettings};
+pub use serving::{BalancingMethod, BalancingSettings, HealthCheck, MaintenanceSettings, RetrySettings};
 use sha2::{Digest, Sha256};
 pub use zone::{Timeouts, Upstream, Zone};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::format::{BlockSettings, ObserveSettings, UpstreamProtocol};
-use super::serving::{BalancingSettings, MaintenanceSettings, RetrySettings};
+use super::serving::{BalancingSettings, HealthCheck, MaintenanceSettings, RetrySettings};
 use crate::host::HostPattern;
 use crate::identity::Identifiers;
 use crate::operations::Operations;
@@ -32,6 +32,8 @@ pub struct Zone {
     pub maintenance: MaintenanceSettings,
     pub balancing: BalancingSettings,
     pub retries: RetrySettings,
+    /// Absent: nobody asks.
+    pub health: Option<HealthCheck>,
     pub policy_version: u64,
     pub(crate) operations: Operations,
     pub(crate) rules: Rules,
@@ -59,12 +61,14 @@ pub struct Timeouts {
 /// A server behind the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
-    /// As written: scheme, host and port.
+    /// As written: scheme, host and port, or `unix:` and a path.
     pub url: String,
     pub scheme: Scheme,
     /// Name or address; IPv6 without brackets.
     pub host: String,
     pub port: u16,
+    /// The Unix socket to connect to, instead of host and port.
+    pub socket: Option<PathBuf>,
     pub protocol: UpstreamProtocol,
     /// Certificates that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
@@ -72,4 +76,13 @@ pub struct Upstream {
     pub server_name: Option<String>,
     /// It gets no new requests; those under way end.
     pub drain: bool,
+}
+
+impl Upstream {
+    /// Its own name in a `Host` field (RFC 9110 §7.2): host, and the port where it is not the scheme's. A Unix socket is `localhost`.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == self.scheme.default_port() { host } else { format!("{host}:{}", self.port) }
+    }
 }

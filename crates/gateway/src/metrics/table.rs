@@ -102,6 +102,10 @@ pub const UPSTREAM_ERRORS: MetricDef = counter(
 pub const UPSTREAM_EJECTIONS: MetricDef =
     counter("upstream_ejections", &["upstream"], "Times an upstream was left out after failures in a row");
 pub const UPSTREAMS_EJECTED: MetricDef = gauge("upstreams_ejected", &[], "Upstreams left out at this moment");
+pub const UPSTREAM_CHECKS: MetricDef =
+    counter("upstream_checks", &["upstream", "result"], "Active health checks of an upstream (result: ok or failed)");
+pub const UPSTREAMS_FAILING: MetricDef =
+    gauge("upstreams_failing", &[], "Upstreams that fail their active health checks at this moment");
 pub const UPSTREAM_IN_FLIGHT: MetricDef =
     gauge("upstream_in_flight", &["upstream"], "Requests under way to an upstream, upgraded connections included");
 pub const HEALTH_IGNORED: MetricDef = counter(
@@ -170,6 +174,8 @@ pub const METRICS: &[MetricDef] = &[
     UPSTREAM_ERRORS,
     UPSTREAM_EJECTIONS,
     UPSTREAMS_EJECTED,
+    UPSTREAM_CHECKS,
+    UPSTREAMS_FAILING,
     UPSTREAM_IN_FLIGHT,
     HEALTH_IGNORED,
     RETRIES_DENIED,

@@ -27,7 +27,7 @@ fn a_scrape_declares_exactly_the_metrics_of_the_table() {
     for counters in [&metrics.records_errors, &metrics.records_retired_bytes, &metrics.health_ignored, &metrics.retries_denied] {
         counters.increment([x()]);
     }
-    for counters in [&metrics.violations, &metrics.check_failures, &metrics.upstream_errors] {
+    for counters in [&metrics.violations, &metrics.check_failures, &metrics.upstream_errors, &metrics.upstream_checks] {
         counters.increment([x(), x()]);
     }
     metrics.bundle.set([x(), x()]);

@@ -48,6 +48,9 @@ fn bundle_reason(shared: &Shared) -> Option<String> {
     Some(format!("no bundle is loaded, every request is answered 503{first}"))
 }
 
+/// Upstreams that the status file names.
+const MAX_UPSTREAMS_SHOWN: usize = 100;
+
 /// The document in `run/gateway.status.json`.
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -66,6 +69,7 @@ pub struct Status {
     status: String,
     requests: u64,
     records: RecordCounts,
+    failing_upstreams: Vec<String>,
     alerts: BTreeMap<&'static str, String>,
 }
 
@@ -103,6 +107,7 @@ impl Status {
                 errors: shared.metrics.records_errors.total(),
                 queued: shared.records.len(),
             },
+            failing_upstreams: shared.health.failing().into_iter().take(MAX_UPSTREAMS_SHOWN).collect(),
             alerts: shared.alerts.all(),
         }
     }
@@ -120,6 +125,7 @@ pub fn refresh(shared: &Shared) {
     metrics.records_queue_depth.set(shared.records.len() as i64);
     metrics.known_hosts.set(shared.hosts.len() as i64);
     metrics.upstreams_ejected.set(shared.health.ejected() as i64);
+    metrics.upstreams_failing.set(shared.health.failing().len() as i64);
     metrics.show_in_flight(shared.health.in_flight().into_iter());
     metrics.zones_in_maintenance.set(zones_in_maintenance(shared) as i64);
     metrics.resident_memory.set(resident_memory_bytes());

@@ -1,13 +1,14 @@
-//! From an upstream's name to a connected stream: DNS, TCP, TLS.
+//! From an upstream's name to a connected stream: DNS, TCP, TLS, or a Unix socket.
 //!
 //! Takes an [`Address`]; gives a [`Stream`] or the [`Cause`] of there being none.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::{TlsConnector, TlsStream};
@@ -24,6 +25,8 @@ pub struct Address {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// A Unix socket instead, without TLS.
+    pub socket: Option<PathBuf>,
     /// TLS, or plain when absent.
     pub tls: Option<Tls>,
 }
@@ -42,6 +45,9 @@ pub async fn connect(address: &Address, timeout: Duration) -> Result<Stream, Cau
 }
 
 async fn open(address: &Address) -> Result<Stream, Cause> {
+    if let Some(path) = &address.socket {
+        return UnixStream::connect(path).await.map(Stream::Unix).map_err(|_| Cause::ConnectFailed);
+    }
     let tcp = open_tcp(&address.host, address.port).await.map_err(|_| Cause::ConnectFailed)?;
     let _ = tcp.set_nodelay(true);
     let Some(tls) = &address.tls else { return Ok(Stream::Plain(tcp)) };

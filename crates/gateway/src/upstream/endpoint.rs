@@ -64,6 +64,7 @@ impl Drop for UnderWay {
 struct Source {
     host: String,
     port: u16,
+    socket: Option<PathBuf>,
     is_tls: bool,
     is_http2: bool,
     ca_file: Option<PathBuf>,
@@ -73,11 +74,12 @@ struct Source {
 /// What makes two upstreams the same one: connections and health are shared by this key.
 pub fn key(upstream: &Upstream) -> String {
     format!(
-        "{:?} {:?} {}:{} {} {}",
+        "{:?} {:?} {}:{} {} {} {}",
         upstream.scheme,
         upstream.protocol,
         upstream.host,
         upstream.port,
+        upstream.socket.as_deref().unwrap_or("".as_ref()).display(),
         upstream.server_name.as_deref().unwrap_or_default(),
         upstream.ca_file.as_deref().unwrap_or("".as_ref()).display()
     )
@@ -96,6 +98,7 @@ impl Endpoint {
             source: Source {
                 host: upstream.host.clone(),
                 port: upstream.port,
+                socket: upstream.socket.clone(),
                 is_tls,
                 is_http2: matches!(upstream.protocol, UpstreamProtocol::Http2),
                 ca_file: upstream.ca_file.clone(),
@@ -173,5 +176,5 @@ fn build_address(source: Source) -> Result<Address, String> {
     } else {
         None
     };
-    Ok(Address { host: source.host, port: source.port, tls })
+    Ok(Address { host: source.host, port: source.port, socket: source.socket, tls })
 }

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderValue, Request, Uri, header};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioIo, TokioTimer};
 
@@ -62,6 +62,13 @@ async fn sender(endpoint: &Endpoint, timeout: Duration) -> Result<(SendRequest<R
     tokio::task::spawn_local(connection);
     *endpoint.h2.current.borrow_mut() = Some(sender.clone());
     Ok((sender, false))
+}
+
+/// One request without a body, and the status of its answer: for health checks.
+pub async fn ask(endpoint: &Endpoint, request: Request<RequestBody>, connect_timeout: Duration) -> Result<StatusCode, Cause> {
+    let (mut sender, _) = sender(endpoint, connect_timeout).await?;
+    let answer = sender.send_request(to_http2(request, endpoint)).await;
+    answer.map(|response| response.status()).map_err(|_| Cause::ClosedEarly)
 }
 
 /// One attempt over HTTP/2; see [`super::Group::send`].

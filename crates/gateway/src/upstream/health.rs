@@ -1,10 +1,11 @@
-//! Passive health of upstreams, shared by all serving threads: who failed lately is left out for a while, and comes
-//! back by itself.
+//! The health of upstreams, shared by all serving threads: who failed lately is left out for a while, and comes back by itself; who
+//! fails its health checks is left out until it passes them.
 //!
 //! Takes outcomes of connections and how many requests are under way; gives whether an upstream may be chosen. Sends nothing of its
 //! own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -75,6 +76,12 @@ impl UpstreamHealth {
         entries.values().filter(|entry| entry.health.is_ejected(now)).count()
     }
 
+    /// The URLs of the upstreams that fail their health checks.
+    pub fn failing(&self) -> BTreeSet<String> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.values().filter(|entry| entry.health.is_failing()).map(|entry| entry.url.clone()).collect()
+    }
+
     /// Requests under way by the upstream's URL.
     pub fn in_flight(&self) -> BTreeMap<String, usize> {
         let mut all = BTreeMap::new();
@@ -92,12 +99,23 @@ pub struct Health {
     ejections: AtomicU32,
     ejected_until_millis: AtomicU64,
     in_flight: AtomicUsize,
+    objections: AtomicU32,
 }
 
 impl Health {
     /// Whether it is left out now. After its time it is chosen again: the next transaction is the probe.
     pub fn is_ejected(&self, now_millis: u64) -> bool {
         self.ejected_until_millis.load(Relaxed) > now_millis
+    }
+
+    /// Whether a health check says that it is down.
+    pub fn is_failing(&self) -> bool {
+        self.objections.load(Relaxed) > 0
+    }
+
+    /// Whether nothing is held against it, neither by requests nor by checks.
+    pub fn is_healthy(&self, now_millis: u64) -> bool {
+        !self.is_ejected(now_millis) && !self.is_failing()
     }
 
     fn state(&self, key: &str, now_millis: u64) -> Option<UpstreamState> {
@@ -113,6 +131,7 @@ impl Health {
             ejections: state.ejections.into(),
             ejected_until_millis: (now_millis + state.ejected_for_millis.min(MAX_EJECTION_MILLIS)).into(),
             in_flight: AtomicUsize::new(0),
+            objections: AtomicU32::new(0),
         }
     }
 
@@ -154,6 +173,35 @@ impl Health {
     }
 }
 
+/// What one health check holds against an upstream. Withdrawn when dropped: a check that ends says nothing any more. Several zones
+/// may check the same upstream; it is healthy when none objects.
+pub struct Objection {
+    health: Arc<Health>,
+    is_raised: Cell<bool>,
+}
+
+impl Objection {
+    /// None yet.
+    pub fn new(health: Arc<Health>) -> Objection {
+        Objection { health, is_raised: Cell::new(false) }
+    }
+
+    /// Raises or withdraws it.
+    pub fn set(&self, is_raised: bool) {
+        match (self.is_raised.replace(is_raised), is_raised) {
+            (false, true) => drop(self.health.objections.fetch_add(1, Relaxed)),
+            (true, false) => drop(self.health.objections.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Objection {
+    fn drop(&mut self) {
+        self.set(false);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +233,21 @@ mod tests {
             health.failed(now);
             assert!(!health.is_ejected(now + MAX_EJECTION_MILLIS));
         }
+    }
+
+    #[test]
+    fn an_upstream_is_healthy_when_no_check_objects() {
+        let table = UpstreamHealth::default();
+        let health = table.of("a", "http://a");
+        let (one, other) = (Objection::new(health.clone()), Objection::new(health.clone()));
+        one.set(true);
+        one.set(true);
+        other.set(true);
+        one.set(false);
+        assert!(!health.is_healthy(0));
+        assert_eq!(table.failing().into_iter().collect::<Vec<_>>(), ["http://a"]);
+        drop(other);
+        assert!(health.is_healthy(0));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Everything here belongs to one serving thread; only [`health`] and [`retries`] are shared between threads.
 
 pub mod balance;
+pub mod checks;
 pub mod connect;
 pub mod endpoint;
 pub mod h1;
@@ -143,7 +144,7 @@ impl Member {
     fn view(&self, tried: u64, index: usize, now_millis: u64) -> View {
         View {
             is_drained: self.is_drained,
-            is_healthy: !self.endpoint.health.is_ejected(now_millis),
+            is_healthy: self.endpoint.health.is_healthy(now_millis),
             was_tried: tried & (1 << index) != 0,
             in_flight: self.endpoint.health.in_flight(),
         }

@@ -39,7 +39,7 @@ CONNECT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class UpstreamView:
-    """One upstream of one zone, and what a TCP connection to it gave (None: it was accepted)."""
+    """One upstream of one zone, and what a connection to it gave (None: it was accepted)."""
 
     zone: str
     url: str
@@ -152,19 +152,29 @@ def _upstreams(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> tuple[Upstrea
     if not pairs:
         return ()
     with ThreadPoolExecutor(max_workers=min(16, len(pairs))) as pool:
-        return tuple(pool.map(_look_at_upstream, pairs))
+        return tuple(pool.map(lambda pair: look_at_upstream(*pair), pairs))
 
 
-def _look_at_upstream(pair: tuple[str, Upstream]) -> UpstreamView:
-    zone, upstream = pair
-    parts = urlsplit(upstream.url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+def look_at_upstream(zone: str, upstream: Upstream) -> UpstreamView:
+    """Whether an upstream of this zone takes a connection. Waits `CONNECT_SECONDS` at most per address."""
     try:
-        socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
+        _connect(upstream.url)
         fault = None
     except OSError as error:
         fault = error.strerror or str(error)
     return UpstreamView(zone, upstream.url, fault, _unreadable(upstream.ca_file))
+
+
+def _connect(url: str) -> None:
+    """Connects to an upstream as the gateway would, without TLS."""
+    if url.startswith("unix:"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(CONNECT_SECONDS)
+            connection.connect(url.removeprefix("unix:"))
+        return
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    socket.create_connection((parts.hostname or "", port), CONNECT_SECONDS).close()
 
 
 def _unreadable(path: str | None) -> str | None:
