@@ -1,5 +1,6 @@
 """Backup and restore: what was committed comes back whole, while things run, and a crash leaves the old or the new."""
 
+import hashlib
 import io
 import json
 import sqlite3
@@ -231,6 +232,48 @@ def without_database(file: Path) -> None:
     write(file, {**members, "backup.json": json.dumps(listing).encode()})
 
 
+def repacked(file: Path, name: str, content: bytes, **about: object) -> None:
+    """The archive with another content of one member, and a list that fits."""
+    members = members_of(file)
+    listing = {**json.loads(members["backup.json"]), **about}
+    members[name] = content
+    listing["members"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    write(file, {**members, "backup.json": json.dumps(listing).encode()})
+
+
+def with_other_time(file: Path, time: object) -> None:
+    repacked(file, "bundles/mode", b"log", created_at=time)
+
+
+def with_sql(file: Path, statement: str) -> None:
+    database = file.with_name("altered.db")
+    database.write_bytes(members_of(file)["hoplon.db"])
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    repacked(file, "hoplon.db", database.read_bytes())
+
+
+def with_damage(file: Path) -> None:
+    database = members_of(file)["hoplon.db"]
+    repacked(file, "hoplon.db", database[:8192] + b"\xa5" * 8192 + database[16384:])
+
+
+def with_a_hole(file: Path) -> None:
+    """A sparse member: what takes a few bytes here would be a gigabyte there."""
+    members = members_of(file)
+    listing = json.loads(members["backup.json"])
+    listing["members"]["hoplon.db"]["bytes"] = 1 << 30
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
+        for name, content in {**members, "backup.json": json.dumps(listing).encode()}.items():
+            entry = tarfile.TarInfo(name)
+            stored = b"x" * 512 if name == "hoplon.db" else content
+            entry.size = len(stored)
+            if name == "hoplon.db":
+                entry.pax_headers = {"GNU.sparse.map": "0,512", "GNU.sparse.size": str(1 << 30)}
+            archive.addfile(entry, io.BytesIO(stored))
+
+
 BROKEN: dict[str, Callable[[Path], object]] = {
     "gone": lambda file: file.unlink(),
     "empty": lambda file: file.write_bytes(b""),
@@ -243,6 +286,17 @@ BROKEN: dict[str, Callable[[Path], object]] = {
     "no database": without_database,
     "no list": lambda file: write(file, {"hoplon.db": b""}),
     "a list of another kind": lambda file: write(file, {"backup.json": b"[1]"}),
+    "a deep list": lambda file: write(file, {"backup.json": b"[" * 900_000}),
+    "no time": lambda file: with_other_time(file, None),
+    "another time": lambda file: with_other_time(file, "yesterday"),
+    "an empty database": lambda file: repacked(file, "hoplon.db", b""),
+    "no database inside": lambda file: repacked(file, "hoplon.db", b"no database" * 1000),
+    "a damaged database": with_damage,
+    "a table less": lambda file: with_sql(file, "DROP TABLE audit_log"),
+    "a trigger more": lambda file: with_sql(
+        file, "CREATE TRIGGER t AFTER INSERT ON audit_log BEGIN DELETE FROM tokens; END"
+    ),
+    "half a key": lambda file: repacked(file, "keys/records.key", b"short"),
 }
 
 
@@ -256,6 +310,13 @@ def test_what_is_no_whole_backup_changes_nothing(workspace: Workspace, zone_id: 
     assert code_of(lambda: restore(workspace.state.root, file, ACTOR)) == "backup.invalid"
     assert restored(workspace.state.root) == before
     assert not (tmp_path / "outside").exists()
+
+
+def test_what_is_stored_with_holes_is_not_unpacked(workspace: Workspace, zone_id: str, tmp_path: Path) -> None:
+    backup(workspace, tmp_path / "file")
+    with_a_hole(tmp_path / "file")
+    with pytest.raises(HoplonError, match=r"`hoplon\.db` is not what its list says"):
+        restore(workspace.state.root, tmp_path / "file", ACTOR)
 
 
 def test_a_backup_of_a_newer_version_changes_nothing(workspace: Workspace, zone_id: str, tmp_path: Path) -> None:

@@ -12,17 +12,18 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from hoplon.errors import HoplonError
 from hoplon.model.actor import Actor
 from hoplon.model.audit import AuditEntry
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.storage import audit, policies
-from hoplon.storage.archive import read_archive, write_archive
+from hoplon.storage.archive import invalid, read_archive, write_archive
 from hoplon.storage.bundles import begin_generation
 from hoplon.storage.database import open_database, reading, transaction
 from hoplon.storage.locks import changing_policy, holding_part
-from hoplon.storage.restoring import DATABASE, KEYS, OTHERS, READY, finish_restore, preparing
+from hoplon.storage.restoring import DATABASE, KEYS, OTHERS, READY, fault_of_members, finish_restore, preparing
 from hoplon.storage.state import PARTS, StateDirectory, create_state
 
 _RUNNING = ("supervisor", *PARTS)
@@ -87,14 +88,19 @@ def _prepare(state: StateDirectory, file: Path) -> Contents:
     """Unpack and check aside. The database is brought to this version there: one that is newer is found out in time."""
     with preparing(state) as directory:
         listing = read_archive(file, directory, frozenset((DATABASE, *KEYS, *OTHERS)))
-        database = directory / DATABASE
-        if not database.exists():
-            raise HoplonError("backup.invalid", f"{file} holds no database", "nothing was changed")
-        open_database(database).dispose()
-        zones = _zones_of(database)
+        created_at = _moment(listing, file)
+        if fault := fault_of_members(directory):
+            raise invalid(file, fault)
+        zones = _zones_of(directory / DATABASE)
         (directory / READY).touch(0o600)
-    created_at = datetime.fromisoformat(listing["created_at"])
     return Contents(created_at, zones, tuple(listing["members"]), file.stat().st_size)
+
+
+def _moment(listing: Mapping[str, Any], file: Path) -> datetime:
+    try:
+        return datetime.fromisoformat(listing["created_at"])
+    except (KeyError, TypeError, ValueError):
+        raise invalid(file, "its list does not say when it was made") from None
 
 
 def _copied(workspace: Workspace, directory: Path) -> dict[str, Path]:

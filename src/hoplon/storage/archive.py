@@ -60,7 +60,7 @@ def read_archive(file: Path, into: Path, allowed: frozenset[str]) -> dict[str, A
         members: dict[str, dict[str, Any]] = listing["members"]
         for name, known in members.items():
             if name not in allowed:
-                raise _invalid(file, f"it holds `{name}`, which this version of Hoplon does not know")
+                raise invalid(file, f"it holds `{name}`, which this version of Hoplon does not know")
             _unpack(archive, name, into / name, known, file)
         return listing
 
@@ -69,18 +69,19 @@ def _listing(archive: tarfile.TarFile, file: Path) -> dict[str, Any]:
     first = archive.next()
     content = archive.extractfile(first) if first is not None and first.name == LIST and first.isfile() else None
     if content is None:
-        raise _invalid(file, f"it does not begin with `{LIST}`")
+        raise invalid(file, f"it does not begin with `{LIST}`")
     listing: dict[str, Any] = json.loads(content.read(_LIST_BYTES))
     if listing.get("format") != FORMAT:
-        raise _invalid(file, f"it has format {listing.get('format')}; this version of Hoplon reads format {FORMAT}")
+        raise invalid(file, f"it has format {listing.get('format')}; this version of Hoplon reads format {FORMAT}")
     return listing
 
 
 def _unpack(archive: tarfile.TarFile, name: str, target: Path, known: Mapping[str, Any], file: Path) -> None:
     member = archive.getmember(name)
-    content = archive.extractfile(member) if member.isfile() else None
+    is_plain = member.isfile() and not member.issparse()  # a sparse file of a few bytes can fill any disk
+    content = archive.extractfile(member) if is_plain else None
     if content is None or member.size != known["bytes"]:
-        raise _invalid(file, f"`{name}` is not what its list says")
+        raise invalid(file, f"`{name}` is not what its list says")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as output:
@@ -89,7 +90,7 @@ def _unpack(archive: tarfile.TarFile, name: str, target: Path, known: Mapping[st
         output.flush()
         os.fsync(output.fileno())
     if _sha256(target) != known["sha256"]:
-        raise _invalid(file, f"`{name}` has changed since it was written")
+        raise invalid(file, f"`{name}` has changed since it was written")
 
 
 def _entry(name: str, size_bytes: int) -> tarfile.TarInfo:
@@ -114,9 +115,10 @@ def _explained(file: Path) -> Iterator[None]:
     except OSError as error:
         message = f"{file} cannot be restored: {error.strerror or error}"
         raise HoplonError("backup.invalid", message, "nothing was changed") from error
-    except (tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, EOFError) as error:
-        raise _invalid(file, f"it is no whole archive ({error})") from error
+    except (tarfile.TarError, ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError) as error:
+        raise invalid(file, f"it is no whole archive ({error})") from error
 
 
-def _invalid(file: Path, reason: str) -> HoplonError:
+def invalid(file: Path, reason: str) -> HoplonError:
+    """The error for a file that is no backup; only for before anything has been changed."""
     return HoplonError("backup.invalid", f"{file} is no backup that can be restored: {reason}", "nothing was changed")

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from hoplon.errors import HoplonError
 from hoplon.storage.bundles import begin_generation
+from hoplon.storage.database import database_revision, open_database
 from hoplon.storage.files import replace_file, sync_directory
+from hoplon.storage.keys import key_fault
 from hoplon.storage.state import StateDirectory
 
 DATABASE = "hoplon.db"
@@ -38,6 +40,30 @@ def preparing(state: StateDirectory) -> Iterator[Path]:
     sync_directory(state.root)
 
 
+def fault_of_members(directory: Path) -> str | None:
+    """Why what was unpacked into `directory` is not the inside of an installation; None when it is.
+
+    The database must be whole and have the tables, indexes and triggers that this version makes, and no others: a
+    trigger would act on everything that comes later.
+    """
+    for name in KEYS:
+        if (directory / name).exists() and (fault := key_fault(directory / name)):
+            return f"`{name}` {fault}"
+    database, fresh = directory / DATABASE, directory / "fresh.db"
+    if not database.exists():
+        return "it holds no database"
+    if fault := _damage(database):
+        return f"its database is damaged: {fault}"
+    if database_revision(database) is None:
+        return "its database is empty"
+    for path in (database, fresh):
+        open_database(path).dispose()
+    made, expected = _schema(database), _schema(fresh)
+    fresh.unlink()
+    other = sorted({name for _, name, _ in made ^ expected})
+    return f"its database has another form: {', '.join(other[:5])}" if other else None
+
+
 def finish_restore(state: StateDirectory) -> None:
     """Put a restore that is ready in place, whether it has just been prepared or was cut off. Callers hold the policy
     lock."""
@@ -59,6 +85,24 @@ def finish_restore(state: StateDirectory) -> None:
 def is_restore_ready(state: StateDirectory) -> bool:
     """Whether a restore waits to be finished."""
     return (_directory(state) / READY).exists()
+
+
+def _schema(database: Path) -> set[tuple[str, str, str | None]]:
+    """Kind and name of everything that the database is made of, and what triggers and views do."""
+    query = """SELECT type, name, CASE WHEN type IN ('trigger', 'view') THEN sql END FROM sqlite_schema
+               WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"""
+    with closing(sqlite3.connect(database)) as connection:
+        return set(connection.execute(query))
+
+
+def _damage(database: Path) -> str | None:
+    """What SQLite finds wrong with the file, None when it is whole."""
+    with closing(sqlite3.connect(database)) as connection:
+        try:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            found = str(error)
+    return None if found == "ok" else str(found)
 
 
 def _replace_database(source: Path, target: Path) -> None:
