@@ -105,7 +105,7 @@ impl Head {
             4 if name.eq_ignore_ascii_case(b"host") => self.has_host = true,
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.has_upgrade = true,
             10 if name.eq_ignore_ascii_case(b"connection") => {
-                self.is_connection_upgrade |= crate::headers::lists_token(value, b"upgrade");
+                self.is_connection_upgrade |= lists_upgrade(value);
             }
             14 if is_spelled(name, b"content-length") => self.content_length(name, value)?,
             17 if is_spelled(name, b"transfer-encoding") => self.transfer_encoding(name, value)?,
@@ -230,6 +230,11 @@ fn is_absolute(target: &[u8]) -> bool {
 /// Whether a name is this one, in any case, or with `_` for `-` as CGI and WSGI servers read it.
 fn is_spelled(name: &[u8], known: &[u8]) -> bool {
     name.iter().zip(known).all(|(byte, known)| byte.eq_ignore_ascii_case(known) || (*byte, *known) == (b'_', b'-'))
+}
+
+/// Whether a list of connection options has `upgrade`.
+fn lists_upgrade(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
 }
 
 fn trim_spaces(value: &[u8]) -> &[u8] {
