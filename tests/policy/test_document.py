@@ -1,5 +1,6 @@
 """The policy document: every error at once with its place, one canonical text, and nothing lost on the way."""
 
+import time
 import tomllib
 from pathlib import Path
 from uuid import UUID
@@ -138,3 +139,20 @@ def test_the_canonical_text_reads_back_as_the_same_policy(policy: Policy) -> Non
 
 def ids(policy: Policy) -> set[UUID]:
     return {saved.id for saved in policy.features["operations"].saved}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x = " + "[" * 100_000, "nested too deep"),
+        ("x = " + "{a=" * 50_000, "nested too deep"),
+        ("x = " + "9" * 100_000, "a number too long"),
+        ("a" + ".a" * 100_000 + " = 1", "so many dots"),
+        ("[" + '"=\u2028".' * 100_000 + "a]", "so many dots"),
+        (f"{'a.' * 1000}a = 1\n" * 1000, "so many dots"),
+    ],
+)
+def test_what_would_take_the_parser_to_its_end_is_refused(text: str, reason: str) -> None:
+    begun = time.process_time()
+    assert reason in problems_of(text)[0]
+    assert time.process_time() - begun < 5

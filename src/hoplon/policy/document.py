@@ -22,6 +22,8 @@ from hoplon.spelling import did_you_mean
 
 FORMAT = 1
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_MAX_DOTS_SQUARED = 20_000_000
+"""So much takes a second; one line of 4,000 dots, or any number of lines with few."""
 
 Agreement = Callable[[Policy], Sequence[Problem]]
 """Checks what concerns several features; handed in, since none of them knows another."""
@@ -75,6 +77,10 @@ def write_policy(policy: Policy, features: Sequence[Feature]) -> str:
 
 
 def _parse_toml(text: str, origin: str) -> dict[str, Any]:
+    """The TOML document. `tomllib` takes time with the square of a dotted key's length, has no bound on nesting and
+    reads no number of more than 4,300 digits."""
+    if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_DOTS_SQUARED:
+        raise _invalid(origin, [Problem("", "lines with so many dots are not read", "break them up")], {})
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -82,6 +88,8 @@ def _parse_toml(text: str, origin: str) -> dict[str, Any]:
         message = _SYNTAX_LINE.sub("", str(error)).strip()
         problem = Problem("", f"not TOML: {message}", None, int(place[1]) if place else None)
         raise _invalid(origin, [problem], {}) from None
+    except (RecursionError, ValueError):
+        raise _invalid(origin, [Problem("", "it is nested too deep, or has a number too long")], {}) from None
 
 
 @cache
