@@ -60,6 +60,7 @@ def test_a_wrong_value_names_its_origin() -> None:
         ({"HOPLON_LISTEN": "127.0.0.1:70000"}, "at most 65535"),
         ({"HOPLON_TRUSTED_PROXIES": "10.0.0.0/99"}, "10.0.0.0/99"),
         ({"HOPLON_LISTEN": ""}, "at least 1 item"),
+        ({"HOPLON_PROXY_PROTOCOL": "true"}, "refuses everybody but `trusted_proxies`"),
     ],
 )
 def test_what_cannot_work_is_refused(environ: dict[str, str], message: str) -> None:

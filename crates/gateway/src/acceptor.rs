@@ -31,6 +31,8 @@ pub struct Listener {
     pub tls: Option<Arc<ServerConfig>>,
     /// The certificates of `tls`.
     pub certificates: Option<Arc<Certificates>>,
+    /// Whether a PROXY header comes before everything else.
+    pub proxy_protocol: bool,
 }
 
 /// A connection on its way to a serving thread.
@@ -55,7 +57,7 @@ pub fn open(listen: &Listen) -> Result<(TcpListener, Arc<Listener>), StartError>
     let certificates = listen.tls.as_ref().map(Certificates::open).transpose().map_err(StartError::Unusable)?;
     let tls = certificates.clone().map(tls::server_config).transpose().map_err(StartError::Unusable)?;
     let listener = bind(listen.address, listen.fd)?;
-    Ok((listener, Arc::new(Listener { tls, certificates })))
+    Ok((listener, Arc::new(Listener { tls, certificates, proxy_protocol: listen.proxy_protocol })))
 }
 
 /// Binds an address, or takes over a listening socket of the supervisor.
@@ -124,11 +126,16 @@ fn find_place<'a>(
     if shared.is_short_of_memory.load(Relaxed) {
         return Err("memory");
     }
-    if limits.connections_per_client == 0 || shared.config.trusts(client) {
-        return Ok((worker, None));
+    Ok((worker, client_place(shared, client)?))
+}
+
+/// A place for one more connection of a client, where its connections are counted; or that it has too many.
+pub fn client_place(shared: &Shared, client: IpAddr) -> Result<Option<ClientPlace>, &'static str> {
+    let limit = shared.config.limits.connections_per_client;
+    if limit == 0 || shared.config.trusts(client) {
+        return Ok(None);
     }
-    let place = shared.places.take(client, limits.connections_per_client).ok_or("too_many_of_client")?;
-    Ok((worker, Some(place)))
+    shared.places.take(client, limit).map(Some).ok_or("too_many_of_client")
 }
 
 /// Whether the connection, not the listener, failed.

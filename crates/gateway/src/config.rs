@@ -55,6 +55,9 @@ pub struct Listen {
     /// A listening socket opened by the supervisor.
     #[serde(default)]
     pub fd: Option<i32>,
+    /// Whether each connection begins with a PROXY header, which only trusted proxies may send.
+    #[serde(default)]
+    pub proxy_protocol: bool,
     /// TLS by certificate files; plain when absent.
     #[serde(default)]
     pub tls: Option<TlsFiles>,

@@ -28,6 +28,7 @@ use crate::acceptor::Accepted;
 use crate::client_io::ClientIo;
 use crate::local::LocalExecutor;
 use crate::proxy;
+use crate::proxy_protocol;
 use crate::stream::Stream;
 use crate::tls;
 use crate::upgrade::{self, Upgrade};
@@ -235,18 +236,30 @@ impl Drop for OpenGauge {
 
 /// Serves one connection to its end. Errors of the peer are no errors of ours: the connection just ends.
 pub async fn serve(worker: Rc<Worker>, accepted: Accepted) {
-    let (_load, _place) = (accepted.load, accepted.place);
+    let (_load, mut _place) = (accepted.load, accepted.place);
     let metrics = &worker.shared.metrics;
     let _open = OpenGauge::new(&metrics.connections_open);
     if accepted.listener.tls.is_some() { &metrics.connections_tls } else { &metrics.connections_plain }.inc();
-    let Ok(tcp) = TcpStream::from_std(accepted.stream) else { return };
+    let Ok(mut tcp) = TcpStream::from_std(accepted.stream) else { return };
     let _ = tcp.set_nodelay(true);
+    let mut peer = accepted.peer;
+    if accepted.listener.proxy_protocol {
+        let introduced = Box::pin(until_drained(&worker, proxy_protocol::introduce(&mut tcp, peer, &worker.shared))).await;
+        (peer, _place) = match introduced {
+            Some(Ok(introduced)) => introduced,
+            Some(Err(error)) => {
+                error.into_iter().for_each(|error| worker.shared.metrics.connection_errors.increment([error.into()]));
+                return;
+            }
+            None => return,
+        };
+    }
     let Some(config) = &accepted.listener.tls else {
-        let client = Rc::new(Client::new(worker, accepted.peer, false));
+        let client = Rc::new(Client::new(worker, peer, false));
         return serve_plain(tcp, client).await;
     };
     // Apart from the plain one: one future of both would hold room for both as long as a connection lives.
-    Box::pin(serve_tls(tcp, config.clone(), worker, accepted.peer)).await;
+    Box::pin(serve_tls(tcp, config.clone(), worker, peer)).await;
 }
 
 async fn serve_tls(tcp: TcpStream, config: Arc<ServerConfig>, worker: Rc<Worker>, peer: SocketAddr) {

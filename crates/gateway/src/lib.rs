@@ -34,6 +34,7 @@ mod mode;
 mod places;
 mod problem;
 mod proxy;
+mod proxy_protocol;
 pub mod records;
 pub mod server;
 mod services;

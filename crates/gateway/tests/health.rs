@@ -73,7 +73,8 @@ fn an_upstream_that_fails_its_checks_gets_no_requests_until_it_passes_them_again
     assert_eq!(patients[0].requests.load(SeqCst), before, "no request was the probe");
     let scraped = scrape(&gateway);
     assert!(scraped.contains("hoplon_upstreams_failing 1\n"), "{scraped}");
-    let counted = format!("hoplon_upstream_checks_total{{upstream=\"http://{}\",result=\"failed\"}}", patients[0].upstream.address);
+    let counted =
+        format!("hoplon_upstream_checks_total{{upstream=\"http://{}\",result=\"failed\"}}", patients[0].upstream.address);
     assert!(scraped.contains(&counted), "{scraped}");
     let file = gateway.state.path().join("run/gateway.status.json");
     let said = format!("http://{}", patients[0].upstream.address);
@@ -119,7 +120,8 @@ fn silence_and_a_closed_port_are_failures_too() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut zone = checked(&[&well]);
     zone["health"]["timeout_seconds"] = json!(0.2);
-    let urls = [silent.address, well.upstream.address, closed].map(|address| support::upstream_json(&format!("http://{address}")));
+    let urls =
+        [silent.address, well.upstream.address, closed].map(|address| support::upstream_json(&format!("http://{address}")));
     zone["upstreams"] = json!(urls);
     let gateway = Setup::new(zone).start();
     until("both", || failing(&gateway) == 2);

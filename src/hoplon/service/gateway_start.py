@@ -129,7 +129,8 @@ def _listen(listener: Listener, settings: Settings) -> dict[str, Any]:
         if listener.is_tls
         else None
     )
-    return {"address": listener.address, "fd": listener.fd, "tls": files}
+    proxied = {"proxy_protocol": True} if settings.proxy_protocol else {}
+    return {"address": listener.address, "fd": listener.fd, "tls": files, **proxied}
 
 
 def _absolute(path: Path | None) -> str | None:

@@ -186,6 +186,10 @@ class Settings(_Section):
     trusted_proxies: CommaList = Field(
         default=(), description="Networks (`10.0.0.0/8`) whose `Forwarded` and `X-Forwarded-For` name the client."
     )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Connections to `listen` begin with a PROXY header, which only `trusted_proxies` may send.",
+    )
     drain_seconds: float = Field(default=10.0, ge=0, le=3600, description="How long requests may finish when it stops.")
     handover_seconds: float = Field(
         default=5.0,
@@ -222,6 +226,12 @@ class Settings(_Section):
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return _normal_networks(value)
+
+    @model_validator(mode="after")
+    def _somebody_may_send_proxy_headers(self) -> Self:
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ValueError("`proxy_protocol` refuses everybody but `trusted_proxies`, and none is listed")
+        return self
 
     @model_validator(mode="after")
     def _tls_listeners_have_a_certificate(self) -> Self:
