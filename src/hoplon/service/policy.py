@@ -29,6 +29,7 @@ from hoplon.service.changes import (
     new_zone_id,
     zone_unknown,
 )
+from hoplon.service.claims import MayTakeFrom, check_claims, from_all
 from hoplon.service.features import FEATURES
 from hoplon.service.stores import load_policy, save_policy
 from hoplon.service.workspace import Workspace
@@ -80,10 +81,12 @@ def apply_policy(
     create: bool = False,
     actor: Actor | None = None,
     if_match: int | None = None,
+    may_take_from: MayTakeFrom = from_all,
 ) -> Applied:
     """Make `text` the policy of its zone and put the bundle of all zones in place.
 
-    `zone` names the zone when the document renames it; `create` allows a zone that does not exist yet. When it raises
+    `zone` names the zone when the document renames it; `create` allows a zone that does not exist yet; hosts are taken
+    over only from zones of which `may_take_from` says so. When it raises
     `policy.invalid` (with every problem), `zone.unknown`, `zone.overlap` or `precondition.failed`, nothing has changed.
     """
     policy = read_policy(text, FEATURES, origin, disagreements)
@@ -91,7 +94,7 @@ def apply_policy(
     _check_and_stage(workspace, policy)
     who = actor or local_actor()
     if target is not None:
-        return _replace(workspace, who, target.id, policy, "policy.apply", if_match)
+        return _replace(workspace, who, target.id, policy, "policy.apply", if_match, may_take_from)
     zone_id = new_zone_id()
     create_zone_with(workspace, who, zone_id, policy)
     return _applied(workspace, zone_id, (f"creates zone {policy.zone.name}",))
@@ -103,6 +106,7 @@ def rollback_policy(
     to_version: int | None = None,
     actor: Actor | None = None,
     if_match: int | None = None,
+    may_take_from: MayTakeFrom = from_all,
 ) -> Applied:
     """Make an old version (by default the one before) the zone's policy again, as a new version.
 
@@ -112,8 +116,8 @@ def rollback_policy(
     wanted = version.version - 1 if to_version is None else to_version
     policy = _policy_at(workspace, version, wanted)
     _check_and_stage(workspace, policy)
-    action = "policy.rollback"
-    return _replace(workspace, actor or local_actor(), version.zone_id, policy, action, if_match, wanted)
+    who, action = actor or local_actor(), "policy.rollback"
+    return _replace(workspace, who, version.zone_id, policy, action, if_match, may_take_from, wanted)
 
 
 def create_first_zone(workspace: Workspace, upstream: str) -> Applied | None:
@@ -203,9 +207,11 @@ def _replace(
     policy: Policy,
     action: str,
     if_match: int | None,
+    may_take_from: MayTakeFrom,
     rolled_back_to: int | None = None,
 ) -> Applied:
     with changing_zone(workspace, actor, zone_id, if_match) as change:
+        check_claims(change.connection, zone_id, policy.zone.hosts, may_take_from)
         old = load_policy(change.connection, zone_id)
         changes = describe_change(old, policy, FEATURES)
         if changes:

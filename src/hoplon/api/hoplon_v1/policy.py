@@ -11,16 +11,21 @@ from hoplon.api.hoplon_v1.acknowledged import AcknowledgementForm, acknowledgeme
 from hoplon.api.query import Integer, Text
 from hoplon.api.request import ApiRequest
 from hoplon.errors import HoplonError
+from hoplon.model.api_token import may
+from hoplon.model.permissions import group_named
 from hoplon.model.versions import PolicyVersion
 from hoplon.policy.document import read_policy
 from hoplon.service import policy as policies
+from hoplon.service.accounts import the_account
 from hoplon.service.agreement import disagreements
+from hoplon.service.claims import MayTakeFrom, from_all
 from hoplon.service.features import FEATURES
 from hoplon.service.gateway import await_bundle
 from hoplon.service.zones import get_zone, list_zones
 
 TOML = "application/toml"
 _ORIGIN = "the policy"
+_ZONE_WRITE = group_named("Zone Write")
 _NAMED = Text("origin", "What the unified difference calls the document.", 200)
 _WAIT = Integer("wait", "Seconds to wait until the gateway here acts on it.", 0, 30, 5)
 
@@ -88,7 +93,13 @@ def apply(request: ApiRequest) -> Answer:
     name = get_zone(request.workspace, request.zone_id).name
     actor = request.caller.actor
     applied = policies.apply_policy(
-        request.workspace, _text(request), _ORIGIN, name, actor=actor, if_match=request.if_match
+        request.workspace,
+        _text(request),
+        _ORIGIN,
+        name,
+        actor=actor,
+        if_match=request.if_match,
+        may_take_from=_may_take_from(request),
     )
     return _applied(request, applied)
 
@@ -140,7 +151,12 @@ def rollback(request: ApiRequest) -> Answer:
     name = get_zone(request.workspace, request.zone_id).name
     body: Any = request.body or RollbackBody()
     applied = policies.rollback_policy(
-        request.workspace, name, body.version, actor=request.caller.actor, if_match=request.if_match
+        request.workspace,
+        name,
+        body.version,
+        actor=request.caller.actor,
+        if_match=request.if_match,
+        may_take_from=_may_take_from(request),
     )
     return _applied(request, applied)
 
@@ -169,6 +185,15 @@ def _text(request: ApiRequest) -> str:
         return request.content.decode()
     except UnicodeDecodeError as error:
         raise HoplonError("policy.invalid", f"{_ORIGIN} is not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _may_take_from(request: ApiRequest) -> MayTakeFrom:
+    """From the zones that the token may write as well."""
+    token = request.caller.token
+    if token is None:
+        return from_all
+    account = the_account(request.workspace).id
+    return lambda zone_id: may(token.policies, _ZONE_WRITE, account, zone_id)
 
 
 def _applied(request: ApiRequest, applied: policies.Applied) -> Answer:
