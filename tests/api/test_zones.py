@@ -40,6 +40,16 @@ def test_a_new_zone_waits_for_upstreams_and_is_active_with_them(client: Client) 
     assert client.get(f"{ZONES}/{zone['id']}").result["status"] == "active"
 
 
+def test_what_is_read_of_the_upstreams_can_be_written_back(client: Client) -> None:
+    path = f"/hoplon/v1/zones/{create(client, 'shop.example')['id']}/upstreams"
+    wish = [{"url": "http://127.0.0.1:9000"}, {"url": "http://127.0.0.1:9001", "drain": True}]
+    written = client.ask("PUT", path, {"upstreams": wish}).result["upstreams"]
+    assert [upstream["drain"] for upstream in written] == [False, True]
+    assert client.ask("PUT", path, {"upstreams": written}).result["upstreams"] == written
+    refused = client.ask("PUT", path, {"upstreams": wish[1:]})
+    assert (refused.status, refused.error["source"]["pointer"]) == (400, "/upstreams")
+
+
 def test_a_change_for_an_older_version_is_refused(client: Client) -> None:
     zone = create(client, "shop.example")
     path = f"/hoplon/v1/zones/{zone['id']}/upstreams"

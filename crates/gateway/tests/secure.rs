@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use support::certificate::Certificate;
 use support::upstream::Upstream;
-use support::{Setup, TestGateway, upstream_json, zone};
+use support::{Setup, TestGateway, until, upstream_json, zone};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -141,6 +141,25 @@ fn http2_upstreams_get_scheme_authority_and_trailers() {
     );
     assert_eq!(response.head.field("x-seen"), Some("http://api.test/p?q true"));
     assert_eq!(response.text(), "abc");
+}
+
+#[test]
+fn http2_upstreams_are_checked_over_http2() {
+    let upstream = http2_upstream(None);
+    let url = format!("http://{upstream}");
+    let mut zone = zone(&[]);
+    zone["upstreams"] = json!([upstream_json(&url)]);
+    zone["upstreams"][0]["protocol"] = json!("http2");
+    zone["health"] = json!({"path": "/healthz", "interval_seconds": 0.1, "timeout_seconds": 1.0, "status": 200,
+                            "failures": 1, "successes": 1});
+    let gateway = Setup::new(zone.clone()).start();
+    let shared = gateway.shared();
+    let checks = |result: &'static str| shared.metrics.upstream_checks.get([url.clone().into(), result.into()]);
+    until("some checks", || checks("ok") >= 3);
+    assert_eq!((checks("failed"), shared.health.failing().len()), (0, 0));
+    zone["health"]["status"] = json!(204);
+    gateway.swap(&zone, &json!([]), &json!([]));
+    until("another opinion", || shared.health.failing().len() == 1);
 }
 
 #[test]

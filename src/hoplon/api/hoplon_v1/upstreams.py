@@ -14,12 +14,13 @@ from hoplon.service.zones import get_zone, set_upstreams, zone_policy
 
 
 class UpstreamForm(TypedDict):
-    """One upstream; CA file and server name matter for https only."""
+    """One upstream; CA file and server name matter for https only, what drains gets no new requests."""
 
     url: str
     protocol: str
     ca_file: str | None
     server_name: str | None
+    drain: bool
 
 
 class UpstreamsForm(TypedDict):
@@ -36,6 +37,7 @@ class UpstreamBody(Strict):
     protocol: Literal["http1", "http2"] = "http1"
     ca_file: Annotated[str, Field(max_length=4096)] | None = None
     server_name: Annotated[str, Field(max_length=253)] | None = None
+    drain: bool = False
 
 
 class UpstreamsBody(Strict):
@@ -70,4 +72,5 @@ def _form(upstream: Upstream) -> UpstreamForm:
         "protocol": upstream.protocol,
         "ca_file": upstream.ca_file,
         "server_name": upstream.server_name,
+        "drain": upstream.drain,
     }
