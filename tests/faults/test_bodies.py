@@ -66,6 +66,15 @@ def test_a_body_of_100_megabytes_is_refused_and_not_held_in_memory(unharmed: Pla
     assert _peak_megabytes(unharmed) - before < 32
 
 
+@pytest.mark.parametrize("value", [b"7,", b"{},", b"[],", b'{"a":1},'], ids=bytes.decode)
+def test_a_body_of_millions_of_values_is_refused_before_it_is_read(unharmed: Plane, value: bytes) -> None:
+    body = b"[" + value * (24 * MEGABYTE // len(value)) + b"7]"
+    before = _peak_megabytes(unharmed)
+    reply = unharmed.call("POST", f"{LABELS}/user", body)
+    assert (reply.status, len(reply.errors)) == (413, 1)
+    assert _peak_megabytes(unharmed) - before < 150
+
+
 def test_a_body_that_never_ends_is_refused(unharmed: Plane) -> None:
     with _posting(unharmed, "transfer-encoding: chunked") as connection:
         piece = b"10000\r\n" + b" " * 65_536 + b"\r\n"

@@ -15,6 +15,9 @@ from hoplon.api.errors import pointer_of
 from hoplon.errors import HoplonError, Problem
 
 MAX_DEPTH = 64
+MAX_VALUES = 500_000
+"""So many values one body may hold: 32 MB of `{},` would be gigabytes once read. Counted by the marks that begin or
+part values, those inside of strings too, before anything is read."""
 _KEPT_PROBLEMS = 200
 
 
@@ -43,7 +46,9 @@ def read_body(content: bytes, form: Any) -> Any:
 
 
 def read_json(content: bytes) -> Any:
-    """The one JSON document that `content` is. Raises `request.not_json`."""
+    """The one JSON document that `content` is. Raises `request.not_json`, or `request.too_large` for too many."""
+    if sum(content.count(mark) for mark in (b",", b"[", b"{")) > MAX_VALUES:
+        raise HoplonError("request.too_large", f"the body holds more than {MAX_VALUES:,} values", "send it in parts")
     try:
         text = content.decode()
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
