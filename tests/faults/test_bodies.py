@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,28 @@ def test_a_body_of_millions_of_values_is_refused_before_it_is_read(unharmed: Pla
     reply = unharmed.call("POST", f"{LABELS}/user", body)
     assert (reply.status, len(reply.errors)) == (413, 1)
     assert _peak_megabytes(unharmed) - before < 150
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a = " + b"[" * 100_000,
+        b"a = " + b"{a=" * 5000,
+        b"[" + b"a." * 50_000 + b"a]",
+        b"a" + b'."b"' * 50_000 + b" = 1",
+        b"a = " + b"9" * 1_000_000,
+        b"k = 1\n" * 1_000_000,
+        b"a = '" + b"b" * 10_000_000 + b"'",
+        b"a = '\xff'",
+    ],
+    ids=["deep", "deep tables", "long name", "long quoted name", "long number", "many lines", "long text", "Latin-1"],
+)
+def test_a_policy_that_is_hard_to_read_is_refused_at_once(unharmed: Plane, text: bytes) -> None:
+    begun = time.monotonic()
+    reply = unharmed.call("PUT", "/hoplon/v1/zones/{zone}/policy", text, content_type="application/toml")
+    assert reply.status == 400, reply
+    assert reply.errors
+    assert time.monotonic() - begun < 10
 
 
 def test_a_body_that_never_ends_is_refused(unharmed: Plane) -> None:

@@ -21,6 +21,10 @@ from hoplon.policy.zone import ZoneTable, check_zone, read_zone, write_zone
 from hoplon.spelling import did_you_mean
 
 FORMAT = 1
+MAX_CHARACTERS = 8 * 1024**2
+MAX_LINES = 200_000
+"""Ten thousand saved operations are ten thousand lines of a hundred characters."""
+_SHOWN_PROBLEMS = 200
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _MAX_DOTS_SQUARED = 20_000_000
 """So much takes a second; one line of 4,000 dots, or any number of lines with few."""
@@ -79,6 +83,9 @@ def write_policy(policy: Policy, features: Sequence[Feature]) -> str:
 def _parse_toml(text: str, origin: str) -> dict[str, Any]:
     """The TOML document. `tomllib` takes time with the square of a dotted key's length, has no bound on nesting and
     reads no number of more than 4,300 digits."""
+    if len(text) > MAX_CHARACTERS or text.count("\n") > MAX_LINES:
+        problem = Problem("", f"longer than {MAX_LINES:,} lines or {MAX_CHARACTERS:,} characters")
+        raise _invalid(origin, [problem], {})
     if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_DOTS_SQUARED:
         raise _invalid(origin, [Problem("", "lines with so many dots are not read", "break them up")], {})
     try:
@@ -106,7 +113,10 @@ def _document_model(features: tuple[Feature, ...]) -> type[BaseModel]:
 
 def _explain_all(error: ValidationError, features: Sequence[Feature]) -> list[Problem]:
     model = _document_model(tuple(features))
-    return [_explain(item["type"], item["loc"], item["msg"], item.get("input"), model) for item in error.errors()]
+    return [
+        _explain(item["type"], item["loc"], item["msg"], item.get("input"), model)
+        for item in error.errors()[:_SHOWN_PROBLEMS]
+    ]
 
 
 def _explain(kind: str, steps: Steps, message: str, given: object, model: type[BaseModel]) -> Problem:
