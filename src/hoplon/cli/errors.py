@@ -5,6 +5,7 @@ One table maps the stable code of an error to an exit code; docs/reference/cli.m
 
 import click
 
+from hoplon.cli.printable import printable
 from hoplon.errors import HoplonError, Problem
 
 EXIT_OK = 0
@@ -37,12 +38,12 @@ def report(message: str, hint: str | None = None, problems: tuple[Problem, ...] 
     """Say what is wrong, every single problem, and what to do about it, on stderr."""
     _line("error", "red", message)
     for problem in problems:
-        click.echo(f"  {problem}", err=True)
+        click.echo(f"  {printable(str(problem))}", err=True)
         if problem.hint:
-            click.echo(f"    hint: {problem.hint}", err=True)
+            click.echo(f"    hint: {printable(problem.hint)}", err=True)
     if hint:
         _line("hint", "cyan", hint)
 
 
 def _line(word: str, colour: str, text: str) -> None:
-    click.echo(f"{click.style(f'{word}:', fg=colour, bold=True)} {text}", err=True)
+    click.echo(f"{click.style(f'{word}:', fg=colour, bold=True)} {printable(text)}", err=True)

@@ -8,6 +8,7 @@ import click
 
 from hoplon.cli.control import Where, control_options, open_control
 from hoplon.cli.options import json_option
+from hoplon.cli.printable import printable
 
 if TYPE_CHECKING:
     from hoplon.operations.importing import Import
@@ -64,7 +65,7 @@ def _print(found: "Import", zone: str, is_dry_run: bool) -> None:
         for each in found.new:
             click.echo(f"  would save {each}")
     for note in found.notes[:SHOWN_NOTES]:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {printable(note)}", err=True)
     if len(found.notes) > SHOWN_NOTES:
         click.echo(f"note: and {len(found.notes) - SHOWN_NOTES} more (--json lists all)", err=True)
     done = "would be saved in" if is_dry_run else "saved in"

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from hoplon.cli.printable import printable
+
 _PIPE_WIDTH = 100_000
 
 
@@ -21,7 +23,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[Any]], right: C
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("-" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("-" if value is None else printable(str(value))) for value in row))
     console = Console(width=None if is_terminal else _PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table)
