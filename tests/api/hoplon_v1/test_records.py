@@ -41,6 +41,7 @@ def test_what_no_json_number_is_becomes_null(client: Client) -> None:
         ({"sql": "SELECT 1; SELECT 2"}, 11501),
         ({"sql": "SELECT nothing FROM records"}, 11501),
         ({"sql": "SELECT * FROM read_text('/etc/passwd')"}, 11501),
+        ({"sql": "SELECT * FROM test_all_types()"}, 11501),
         ({"sql": "SELECT 1", "since": "yesterday"}, 11506),
         ({"sql": "SELECT 1", "zone_id": "f" * 32}, 11011),
         ({"sql": ""}, 10404),
@@ -57,6 +58,12 @@ def test_a_query_that_takes_too_long_is_stopped(client: Client, monkeypatch: pyt
     monkeypatch.setattr(records, "_LIMITS", QueryLimits(seconds=0.2, memory_bytes=256 * 1024**2))
     sql = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
     assert client.ask("POST", QUERY, {"sql": sql}).error["code"] == 11502
+
+
+def test_an_answer_that_would_take_all_memory_is_not_made(client: Client) -> None:
+    many = client.ask("POST", QUERY, {"sql": "SELECT repeat('x', 100000) AS a FROM range(2000)", "limit": 2000})
+    assert many.error["code"] == 11502
+    assert client.ask("POST", QUERY, {"sql": "SELECT repeat('x', 1000000) AS a FROM range(20)"}).status == 200
 
 
 def test_an_unknown_request_and_what_is_no_id_are_told_apart(client: Client) -> None:

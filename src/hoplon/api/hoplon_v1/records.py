@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Annotated, Any
 
+import pyarrow as pa
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -14,12 +15,12 @@ from hoplon.api.describe import described
 from hoplon.api.envelope import Answer, answer
 from hoplon.api.request import ApiRequest
 from hoplon.errors import HoplonError
-from hoplon.service.export import rows_of
 from hoplon.service.records import parse_selection, query_records, show_record
 from hoplon.service.zones import get_zone
 from hoplon.storage.records.query import QueryLimits
 
 MAX_ROWS = 10_000
+MAX_ANSWER_BYTES = 64 * 1024**2
 QUERIES_AT_ONCE = 2
 _LIMITS = QueryLimits(seconds=10.0, memory_bytes=256 * 1024**2)
 _turns = threading.BoundedSemaphore(QUERIES_AT_ONCE)
@@ -58,7 +59,7 @@ def query(request: ApiRequest) -> Answer:
     zone = None if body.zone_id is None else get_zone(request.workspace, body.zone_id).name
     selection = parse_selection(request.workspace, zone, body.since, body.until)
     with _turn(), query_records(request.workspace.state, body.sql, selection, _LIMITS) as found:
-        rows = list(islice(rows_of(found.batches), body.limit + 1))
+        rows = list(islice(_bounded_rows(found.batches), body.limit + 1))
         form: RowsForm = {
             "columns": found.batches.schema.names,
             "rows": rows[: body.limit],
@@ -78,6 +79,20 @@ def show(request: ApiRequest) -> Answer:
         "observations": list(found.observations),
     }
     return answer(form)
+
+
+def _bounded_rows(batches: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
+    """The rows, as long as they fit into an answer: as Python values and as JSON they take several times as much."""
+    bytes_left = MAX_ANSWER_BYTES
+    for batch in batches:
+        bytes_left -= batch.nbytes
+        if bytes_left < 0:
+            message = f"the answer would be larger than {MAX_ANSWER_BYTES // 2**20} MiB"
+            raise HoplonError("records.limit", message, "ask for fewer rows or columns, or aggregate")
+        try:
+            yield from batch.to_pylist()
+        except (OverflowError, ValueError) as error:
+            raise HoplonError("records.query", f"a value cannot be shown: {error}", "cast it to VARCHAR") from error
 
 
 @contextmanager
