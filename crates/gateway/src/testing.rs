@@ -14,6 +14,7 @@ use engine::verdict::Action;
 
 use crate::config::Config;
 use crate::shared::Shared;
+pub use crate::upstream::{balance, health, retries};
 
 /// A fresh directory, removed when dropped.
 pub struct TempDir(PathBuf);
