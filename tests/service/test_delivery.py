@@ -55,11 +55,27 @@ def test_one_too_many_is_sent_away(state: StateDirectory, monkeypatch: pytest.Mo
 
     async def three() -> None:
         offers = Offers(state)
-        waiting = [asyncio.create_task(offers.after("", "enforce", 5.0)) for _ in range(2)]
+        waiting = [asyncio.create_task(offers.after("", "enforce", 5.0, credential)) for credential in "ab"]
         await asyncio.sleep(0.05)
-        with pytest.raises(HoplonError, match="2 gateways wait already"):
-            await offers.after("", "enforce", 5.0)
+        with pytest.raises(HoplonError, match="too many gateways wait"):
+            await offers.after("", "enforce", 5.0, "c")
         offers.close()
         assert await asyncio.gather(*waiting) == [None, None]
 
     asyncio.run(three())
+
+
+def test_one_credential_leaves_room_for_the_others(state: StateDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MAX_WAITING", 8)
+
+    async def flood() -> list[bool]:
+        offers = Offers(state)
+        asked = [asyncio.create_task(offers.after("", "enforce", 5.0, "stolen")) for _ in range(20)]
+        await asyncio.sleep(0.05)
+        asked.append(asyncio.create_task(offers.after("", "enforce", 5.0, "another")))
+        await asyncio.sleep(0.05)
+        offers.close()
+        return [found is None for found in await asyncio.gather(*asked, return_exceptions=True)]
+
+    waited = asyncio.run(flood())
+    assert (sum(waited[:-1]), waited[-1]) == (4, True)

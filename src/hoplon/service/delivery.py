@@ -7,6 +7,7 @@ process are seen alike. One task looks for all who wait; a waiter costs no threa
 import asyncio
 import hashlib
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from hoplon.storage.state import StateDirectory
 LOOK_SECONDS = 0.05
 MAX_WAIT_SECONDS = 60.0
 MAX_WAITING = 700
-"""So many gateways may wait at once; one more is told to come back. Other callers need connections too."""
+"""So many gateways may wait at once, half as many with one credential; one more is told to come back. Other callers
+need connections too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Offers:
         self._state = state
         self._seen: tuple[object, ...] | None = None
         self._current = CurrentBundle(None, Mode.ENFORCE, 0, None)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()
         self._is_closed = False
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -62,16 +64,17 @@ class Offers:
             changed.set()
         return self._current
 
-    async def after(self, bundle: str, mode: str, wait_seconds: float) -> CurrentBundle | None:
+    async def after(self, bundle: str, mode: str, wait_seconds: float, credential: str = "") -> CurrentBundle | None:
         """What is news to a gateway that has `bundle` and acts in `mode`; None when nothing is for `wait_seconds`.
 
-        Raises `delivery.busy` when too many wait already.
+        Raises `delivery.busy` when too many wait already: those of one credential never take more places than they
+        leave free, so that one in wrong hands does not keep the others from their bundles.
         """
         if (current := self.now()).is_news_to(bundle, mode):
             return current
-        if self._waiting >= MAX_WAITING:
-            raise HoplonError("delivery.busy", f"{MAX_WAITING} gateways wait already", "come back in a while")
-        self._waiting += 1
+        if self._waiting[credential] >= MAX_WAITING - self._waiting.total():
+            raise HoplonError("delivery.busy", "too many gateways wait already", "come back in a while")
+        self._waiting[credential] += 1
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
@@ -82,7 +85,9 @@ class Offers:
         except TimeoutError:
             return None
         finally:
-            self._waiting -= 1
+            self._waiting[credential] -= 1
+            if not self._waiting[credential]:
+                del self._waiting[credential]
 
     def close(self) -> None:
         """Let everybody go who waits: the process ends."""

@@ -63,7 +63,7 @@ async def current(request: ApiRequest) -> Answer:
     after, mode = request.query["after"] or "", request.query["mode"] or ""
     with suppress(HoplonError):  # a full disk keeps us from remembering the gateway, not the gateway from its bundle
         await asyncio.to_thread(gateways.note_gateway, request.workspace, _seen(request))
-    found = await request.offers.after(after, mode, request.query["wait"])
+    found = await request.offers.after(after, mode, request.query["wait"], request.caller.actor.id)
     if found is None:
         return Answer(content=b"", status=HTTPStatus.NO_CONTENT)
     return answer(found.as_json(after))
