@@ -144,3 +144,15 @@ def test_who_does_not_read_his_answers_is_given_up(client: Client, monkeypatch: 
                     connection.send(b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n")
                 except BlockingIOError:
                     time.sleep(0.05)
+
+
+def test_headers_that_come_twice_are_one_list(client: Client) -> None:
+    """The last `If-Match` alone would overlook the precondition before it."""
+    zone = client.get("/client/v4/zones").result[0]["id"]
+    body = '{"upstreams": [{"url": "http://127.0.0.1:9"}]}'
+    head = (
+        f"PUT /hoplon/v1/zones/{zone}/upstreams HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+        f'Content-Length: {len(body)}\r\nIf-Match: "99"\r\nIf-Match: *\r\n\r\n'
+    )
+    status, answer = raw(client, f"{head}{body}".encode())
+    assert (status, answer["errors"][0]["code"]) == (b"HTTP/1.1 400 Bad Request", 10401)

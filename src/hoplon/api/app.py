@@ -8,7 +8,7 @@ import asyncio
 import inspect
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -214,12 +214,21 @@ def load_target(route: Route) -> Target:
 
 
 def _call(scope: Scope) -> _Call:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = _joined(scope["headers"])
     client = scope.get("client")
     request_id = secrets.token_hex(16)
     facts = RequestFacts({}, headers, client[0] if client else "", scope["method"], request_id)
     path = scope.get("raw_path", scope["path"].encode()).partition(b"?")[0].decode("latin-1")
     return _Call(request_id, scope["method"], path, facts, scope["query_string"])
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by name; what is sent several times is one list (RFC 9110, 5.3), so that no line of it is overlooked."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key, text = name.decode("latin-1"), value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _exchange_of(call: _Call, status: int, seconds: float) -> Exchange:
