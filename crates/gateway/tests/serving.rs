@@ -243,3 +243,38 @@ fn a_request_that_no_upstream_has_seen_needs_no_budget() {
         std::thread::sleep(Duration::from_millis(150));
     }
 }
+
+#[test]
+fn no_request_fails_while_upstreams_drain_in_turn() {
+    let upstreams = counting::<2>();
+    let zone = zone_of(&upstreams);
+    let gateway = Setup::new(zone.clone()).start();
+    let address = gateway.address();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let is_over = is_over.clone();
+            std::thread::spawn(move || {
+                let (mut client, mut answered) = (Peer::connect(address), 0);
+                while !is_over.load(SeqCst) {
+                    client.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+                    assert_eq!(client.response().status, 200);
+                    answered += 1;
+                }
+                answered
+            })
+        })
+        .collect();
+    for turn in 0..20 {
+        let mut draining = zone.clone();
+        draining["upstreams"][turn % 2]["drain"] = json!(true);
+        swap_zone(&gateway, &draining);
+        let other = &upstreams[1 - turn % 2];
+        let before = other.requests();
+        until("requests to the other one", || other.requests() > before + 5);
+    }
+    is_over.store(true, SeqCst);
+    let answered: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    assert!(answered > 200, "{answered}");
+    assert_eq!(gateway.shared().metrics.upstream_errors.total(), 0);
+}

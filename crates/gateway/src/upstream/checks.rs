@@ -80,7 +80,8 @@ struct Checks {
 impl Checks {
     fn look(&mut self) {
         let bundle = self.shared.bundle.load_full();
-        if bundle.as_ref().map(Arc::as_ptr) == self.bundle.as_ref().map(Arc::as_ptr) {
+        let is_same = bundle.as_ref().map(Arc::as_ptr) == self.bundle.as_ref().map(Arc::as_ptr);
+        if is_same && !self.running.values().any(Running::has_ended) {
             return;
         }
         let mut before = std::mem::take(&mut self.running);
@@ -89,7 +90,8 @@ impl Checks {
             for upstream in zone.upstreams.iter().filter(|upstream| !upstream.drain) {
                 let host = host_of(zone, upstream);
                 let key = format!("{} {host:?} {check:?} {}", zone.id, endpoint::key(upstream));
-                let running = before.remove(&key).unwrap_or_else(|| self.begin(check.clone(), host, upstream));
+                let running = before.remove(&key).filter(|running| !running.has_ended());
+                let running = running.unwrap_or_else(|| self.begin(check.clone(), host, upstream));
                 self.running.insert(key, running);
             }
         }
@@ -105,6 +107,13 @@ impl Checks {
 
 /// A check that ends when it is dropped.
 struct Running(AbortHandle);
+
+impl Running {
+    /// Only a panic ends one by itself; it begins anew then.
+    fn has_ended(&self) -> bool {
+        self.0.is_finished()
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
