@@ -81,26 +81,9 @@ fn json_rule(fail: &str) -> Value {
     rule("request_body", "hoplon.request.json.invalid", "json.invalid", fail)
 }
 
-/// An upstream that hands every complete body to the test.
-fn collecting() -> (Upstream, mpsc::Receiver<Vec<u8>>) {
-    let (sender, bodies) = mpsc::channel();
-    let upstream = Upstream::start(move |mut peer, _| {
-        while let Some(head) = peer.read_head() {
-            let body = if head.field("transfer-encoding").is_some() {
-                peer.read_chunked().0
-            } else {
-                peer.read_exact(head.content_length())
-            };
-            let _ = sender.send(body);
-            peer.write(OK);
-        }
-    });
-    (upstream, bodies)
-}
-
 #[test]
 fn a_body_that_a_rule_wants_whole_is_held_back_until_it_is_judged() {
-    let (upstream, bodies) = collecting();
+    let (upstream, bodies) = Upstream::collecting(OK);
     let gateway = Setup::new(zone(&[upstream.address])).rules(&[json_rule("closed")]).start();
     assert_eq!(send(gateway.address(), &post("{\"a\": 1}")).status, 200);
     assert_eq!(bodies.recv().unwrap(), b"{\"a\": 1}");
@@ -120,7 +103,7 @@ fn a_body_that_a_rule_wants_whole_is_held_back_until_it_is_judged() {
 #[test]
 fn a_body_beyond_the_limit_follows_the_rules_fail_mode() {
     for (fail, status) in [("closed", 413), ("open", 200)] {
-        let (upstream, bodies) = collecting();
+        let (upstream, bodies) = Upstream::collecting(OK);
         let mut small = zone(&[upstream.address]);
         small["inspection_limit_bytes"] = json!(100_000);
         let gateway = Setup::new(small).rules(&[json_rule(fail)]).start();

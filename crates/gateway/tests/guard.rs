@@ -110,18 +110,7 @@ fn requests_before_a_refused_one_are_answered_first() {
 
 #[test]
 fn requests_pass_however_their_bytes_arrive() {
-    let (sender, bodies) = mpsc::channel();
-    let upstream = Upstream::start(move |mut peer, _| {
-        while let Some(head) = peer.read_head() {
-            let body = if head.field("transfer-encoding").is_some() {
-                peer.read_chunked().0
-            } else {
-                peer.read_exact(head.content_length())
-            };
-            let _ = sender.send(body);
-            peer.write(OK);
-        }
-    });
+    let (upstream, bodies) = Upstream::collecting(OK);
     let gateway = gateway(&[upstream.address]);
     let counted = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
     let chunked =

@@ -11,23 +11,6 @@ use support::{Setup, gateway, rule, zone};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/// An upstream that hands every complete body to the test.
-fn collecting() -> (Upstream, mpsc::Receiver<Vec<u8>>) {
-    let (sender, bodies) = mpsc::channel();
-    let upstream = Upstream::start(move |mut peer, _| {
-        while let Some(head) = peer.read_head() {
-            let body = if head.field("transfer-encoding").is_some() {
-                peer.read_chunked().0
-            } else {
-                peer.read_exact(head.content_length())
-            };
-            let _ = sender.send(body);
-            peer.write(OK);
-        }
-    });
-    (upstream, bodies)
-}
-
 #[test]
 fn without_a_bundle_nothing_passes() {
     let upstream = Upstream::fixed(OK);
@@ -97,7 +80,7 @@ fn a_block_before_the_body_answers_expect_with_the_final_status() {
 
 #[test]
 fn a_transaction_ends_under_the_bundle_it_began_with() {
-    let (upstream, bodies) = collecting();
+    let (upstream, bodies) = Upstream::collecting(OK);
     let zone = zone(&[upstream.address]);
     let gateway = Setup::new(zone.clone()).start();
     let mut client = Peer::connect(gateway.address());

@@ -66,6 +66,12 @@ def test_an_answer_that_would_take_all_memory_is_not_made(client: Client) -> Non
     assert client.ask("POST", QUERY, {"sql": "SELECT repeat('x', 1000000) AS a FROM range(20)"}).status == 200
 
 
+def test_a_value_too_large_for_any_limit_of_the_database_ends_the_query_alone(client: Client) -> None:
+    huge = client.ask("POST", QUERY, {"sql": "SELECT length(repeat('a', 2000000000) || repeat('b', 2000000000)) AS n"})
+    assert huge.error["code"] == 11502
+    assert client.ask("POST", QUERY, {"sql": "SELECT 1 AS one"}).result["rows"] == [{"one": 1}]
+
+
 def test_an_unknown_request_and_what_is_no_id_are_told_apart(client: Client) -> None:
     assert client.get(f"/hoplon/v1/records/{uuid.uuid4()}").error["code"] == 11503
     assert client.get("/hoplon/v1/records/nonsense").error["code"] == 11506

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -41,6 +41,18 @@ impl Upstream {
                 peer.write(response);
             }
         })
+    }
+
+    /// Hands every complete body to the test and answers each request the same way.
+    pub fn collecting(response: &'static str) -> (Upstream, mpsc::Receiver<Vec<u8>>) {
+        let (sender, bodies) = mpsc::channel();
+        let upstream = Upstream::start(move |mut peer, _| {
+            while let Some(head) = peer.read_head() {
+                let _ = sender.send(peer.read_body(&head));
+                peer.write(response);
+            }
+        });
+        (upstream, bodies)
     }
 
     pub fn connections(&self) -> usize {
@@ -85,6 +97,14 @@ impl Peer {
         let mut bytes = vec![0; length];
         self.reader.read_exact(&mut bytes).unwrap();
         bytes
+    }
+
+    /// The body that this head announces.
+    pub fn read_body(&mut self, head: &Head) -> Vec<u8> {
+        match head.field("transfer-encoding") {
+            Some(_) => self.read_chunked().0,
+            None => self.read_exact(head.content_length()),
+        }
     }
 
     pub fn read_line(&mut self) -> String {

@@ -3,10 +3,8 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Annotated, Any
 
-import pyarrow as pa
 from pydantic import Field
 from typing_extensions import TypedDict
 
@@ -15,7 +13,8 @@ from hoplon.api.describe import described
 from hoplon.api.envelope import Answer, answer
 from hoplon.api.request import ApiRequest
 from hoplon.errors import HoplonError
-from hoplon.service.records import parse_selection, query_records, show_record
+from hoplon.service.isolated_query import query_apart
+from hoplon.service.records import parse_selection, show_record
 from hoplon.service.zones import get_zone
 from hoplon.storage.records.query import QueryLimits
 
@@ -58,15 +57,9 @@ def query(request: ApiRequest) -> Answer:
     body: QueryBody = request.body
     zone = None if body.zone_id is None else get_zone(request.workspace, body.zone_id).name
     selection = parse_selection(request.workspace, zone, body.since, body.until)
-    with _turn(), query_records(request.workspace.state, body.sql, selection, _LIMITS) as found:
-        rows = list(islice(_bounded_rows(found.batches), body.limit + 1))
-        form: RowsForm = {
-            "columns": found.batches.schema.names,
-            "rows": rows[: body.limit],
-            "is_complete": len(rows) <= body.limit,
-            "skipped": [f"{item.path.name}: {item.reason}" for item in found.records.skipped],
-        }
-    return answer(form)
+    with _turn():
+        found = query_apart(request.workspace.state, body.sql, selection, _LIMITS, body.limit, MAX_ANSWER_BYTES)
+    return answer(found)
 
 
 @described("What is stored of the request with this id.", result=RecordForm)
@@ -79,20 +72,6 @@ def show(request: ApiRequest) -> Answer:
         "observations": list(found.observations),
     }
     return answer(form)
-
-
-def _bounded_rows(batches: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
-    """The rows, as long as they fit into an answer: as Python values and as JSON they take several times as much."""
-    bytes_left = MAX_ANSWER_BYTES
-    for batch in batches:
-        bytes_left -= batch.nbytes
-        if bytes_left < 0:
-            message = f"the answer would be larger than {MAX_ANSWER_BYTES // 2**20} MiB"
-            raise HoplonError("records.limit", message, "ask for fewer rows or columns, or aggregate")
-        try:
-            yield from batch.to_pylist()
-        except (OverflowError, ValueError) as error:
-            raise HoplonError("records.query", f"a value cannot be shown: {error}", "cast it to VARCHAR") from error
 
 
 @contextmanager
