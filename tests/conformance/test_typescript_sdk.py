@@ -1,4 +1,4 @@
-"""The TypeScript SDK walks the resources, each step as a user of it would write it."""
+"""The TypeScript SDK walks all of Cloudflare's resources that we have, each step as a user of it would write it."""
 
 import json
 import os
@@ -11,8 +11,9 @@ import pytest
 
 from conformance.proxy import recording
 from conformance.python_sdk import CACHE
+from hoplon.api.routes import CLOUDFLARE, ROUTES
 from support.api import api_running
-from support.recording import complaints
+from support.recording import complaints, own
 
 pytest.importorskip("hoplon._native")
 
@@ -30,6 +31,9 @@ def test_the_typescript_sdk_walks_every_resource(tmp_path: Path) -> None:
     assert len(steps) > 10
     assert {step: error for step, error in steps.items() if error} == {}
     assert list(complaints(proxy.exchanges)) == []
+    walked = {(each.method, own().route(each.method, each.path)) for each in proxy.exchanges if each.status == 200}
+    there = {(route.method, route.path) for route in ROUTES if route.handler and route.path.startswith(CLOUDFLARE)}
+    assert there - walked == set(), "the walk leaves these out"
 
 
 def walk(base_url: str, token: str) -> Iterator[tuple[str, str | None]]:

@@ -106,6 +106,101 @@ await step('labels are made, changed, attached, counted and removed', async () =
   await refused(Cloudflare.NotFoundError, () => labels.user.get('login', { zone_id }));
 });
 
+await step('a zone is edited without losing anything', async () => {
+  const { zone_id } = seen;
+  const edited = await client.zones.edit({ zone_id });
+  assert.equal(edited.name, 'walk.test');
+});
+
+await step('labels are replaced on operations, one by one and by selector', async () => {
+  const { zone_id, operation } = seen;
+  const selector = { include: { operation_ids: [operation] } };
+  await all(labels.user.bulkCreate({ zone_id, body: [{ name: 'red' }, { name: 'blue' }, { name: 'green' }] }));
+  await labels.user.update('red', { zone_id, description: 'a colour', metadata: {} });
+  const labelled = async (names) => {
+    const found = await all(labels.list({ zone_id, source: 'user', with_mapped_resource_counts: true }));
+    const counts = found.filter((each) => each.mapped_resources.operations > 0).map((each) => each.name);
+    assert.deepEqual(counts.sort(), names);
+  };
+  await operations.labels.update(operation, { zone_id, user: ['red'], managed: [] });
+  await labelled(['red']);
+  await all(operations.labels.bulkCreate({ zone_id, selector, user: { labels: ['blue'] } }));
+  await labelled(['blue', 'red']);
+  await all(operations.labels.bulkUpdate({ zone_id, selector, user: { labels: ['green'] }, managed: { labels: [] } }));
+  await labelled(['green']);
+  await labels.user.resources.operation.update('red', { zone_id, selector });
+  await labels.managed.resources.operation.update('cf-content', { zone_id, selector });
+  await labelled(['green', 'red']);
+});
+
+await step('what a DELETE names in its body is removed, and nothing else', async () => {
+  const { zone_id, operation } = seen;
+  const gateway = `/zones/${zone_id}/api_gateway`;
+  const selector = { include: { operation_ids: [operation] } };
+  await client.delete(`${gateway}/operations/${operation}/labels`, { body: { user: ['red'] } });
+  await client.delete(`${gateway}/operations/labels`, { body: { selector, user: { labels: ['green'] } } });
+  const counted = await all(labels.list({ zone_id, source: 'user', with_mapped_resource_counts: true }));
+  assert.deepEqual(counted.map((each) => each.mapped_resources.operations), [0, 0, 0]);
+  await client.delete(`${gateway}/labels/user`, { body: ['red', 'blue'] });
+  assert.deepEqual((await all(labels.list({ zone_id, source: 'user' }))).map((each) => each.name), ['green']);
+  const before = await all(operations.list({ zone_id, per_page: 50 }));
+  const some = before.slice(0, 3).map(({ operation_id }) => ({ operation_id }));
+  await client.delete(`${gateway}/operations`, { body: some.filter((each) => each.operation_id !== operation) });
+  const after = new Set((await all(operations.list({ zone_id, per_page: 50 }))).map((each) => each.operation_id));
+  const gone = before.map((each) => each.operation_id).filter((id) => !after.has(id));
+  assert.deepEqual(gone.sort(), some.map((each) => each.operation_id).filter((id) => id !== operation).sort());
+});
+
+await step('the operations come out as OpenAPI', async () => {
+  const { zone_id } = seen;
+  const { schemas } = await client.apiGateway.schemas.list({ zone_id, host: ['www.walk.test'] });
+  assert.equal(schemas.length, 1);
+  assert.ok(schemas[0].paths['/users/{var1}'].get);
+});
+
+async function walkTokens(tokens, scope) {
+  const groups = await all(tokens.permissionGroups.list(scope));
+  const group = groups.find((each) => each.name === 'Zone Read');
+  const resources = { [`com.cloudflare.api.account.zone.${seen.zone_id}`]: '*' };
+  const policies = [{ effect: 'allow', permission_groups: [{ id: group.id }], resources }];
+  const made = await tokens.create({ ...scope, name: 'walker', policies });
+  const holder = new Cloudflare({ baseURL: BASE_URL, apiToken: made.value, maxRetries: 0 });
+  assert.equal((await holder.zones.get({ zone_id: seen.zone_id })).name, 'walk.test');
+  await refused(Cloudflare.PermissionDeniedError, () => holder.zones.edit({ zone_id: seen.zone_id }));
+  assert.equal((await tokens.verify(scope)).status, 'active');
+  assert.equal((await tokens.get(made.id, scope)).value, undefined);
+  const rolled = await tokens.value.update(made.id, { ...scope, body: {} });
+  await refused(Cloudflare.AuthenticationError, () => holder.zones.get({ zone_id: seen.zone_id }));
+  assert.notEqual(rolled, made.value);
+  const changed = await tokens.update(made.id, { ...scope, name: 'walker 2', policies, status: 'disabled' });
+  assert.deepEqual([changed.name, changed.status], ['walker 2', 'disabled']);
+  assert.ok((await all(tokens.list(scope))).some((token) => token.id === made.id));
+  await tokens.delete(made.id, scope);
+  await refused(Cloudflare.NotFoundError, () => tokens.get(made.id, scope));
+}
+
+await step('a token of the user is made, used, rolled, disabled and removed', async () => {
+  await walkTokens(client.user.tokens, {});
+});
+
+await step('a token of the account is made, used, rolled, disabled and removed', async () => {
+  await walkTokens(client.accounts.tokens, { account_id: seen.account });
+});
+
+await step('the audit log has it all', async () => {
+  const account_id = seen.account;
+  const entries = await all(client.auditLogs.list({ account_id, per_page: 50 }));
+  assert.ok(entries.length > 20);
+  assert.equal((await all(client.user.auditLogs.list({ per_page: 50 }))).length, entries.length);
+  const range = { since: '2020-01-01', before: '2100-01-01' };
+  const logs = client.accounts.logs.audit;
+  const newer = await all(logs.list({ account_id, ...range, limit: 10 }));
+  assert.equal(newer.length, entries.length);
+  assert.equal(new Set(newer.map((each) => each.id)).size, entries.length);
+  await logs.history(newer[0].id, { account_id, ...range, action_time: newer[0].action.time });
+  assert.equal((await all(logs.productCategories({ account_id }))).length, 1);
+});
+
 await step('an ETag is the version of the zone, and a stale If-Match changes nothing', async () => {
   const { zone_id } = seen;
   const read = () => client.apiGateway.configurations.get({ zone_id }).withResponse();
@@ -136,6 +231,10 @@ await step('a list is made, filled, read with a cursor, and removed', async () =
   assert.equal(new Set(items.map((item) => item.ip)).size, 120);
   assert.equal((await lists.get(made.id, { account_id })).num_items, 120);
   assert.equal((await lists.items.get(items[0].id, { account_id, list_id: made.id })).ip, items[0].ip);
+  await lists.items.update(made.id, { account_id, body: [{ ip: '10.2.0.1' }, { ip: '10.2.0.2' }] });
+  const replaced = await all(lists.items.list(made.id, { account_id }));
+  await lists.items.delete(made.id, { account_id, items: [{ id: replaced[0].id }] });
+  assert.deepEqual((await all(lists.items.list(made.id, { account_id }))).map((item) => item.ip), [replaced[1].ip]);
   await lists.update(made.id, { account_id, description: 'of a walk' });
   assert.deepEqual((await all(lists.list({ account_id }))).map((list) => list.description), ['of a walk']);
   await lists.delete(made.id, { account_id });
