@@ -93,15 +93,19 @@ def check_bundles(store: Path, watcher: Watcher) -> None:
                     "SELECT count(*) FROM policy_versions WHERE zone_id = ? AND version = ?", named
                 ).fetchone()
                 assert committed == (1,), f"{named} was never committed"
-                (rows,) = database.execute(
-                    "SELECT count(*) FROM operations WHERE zone_id = ? AND first_version <= ?"
-                    " AND (last_version IS NULL OR last_version >= ?)",
+                stored = database.execute(
+                    "SELECT operation_id, method, host, template FROM operations"
+                    " WHERE zone_id = ? AND first_version <= ? AND (last_version IS NULL OR last_version >= ?)",
                     (*named, zone["policy_version"]),
-                ).fetchone()
-                assert rows == len(operations_of(manifest, zone["id"], watcher)), f"{named}: another policy than stored"
+                ).fetchall()
+                assert set(stored) == operations_of(manifest, zone["id"], watcher), (
+                    f"{named}: another policy than stored"
+                )
 
 
-def operations_of(manifest: Any, zone: str, watcher: Watcher) -> list[Any]:
+def operations_of(manifest: Any, zone: str, watcher: Watcher) -> set[tuple[str, ...]]:
+    """Id, method, host and path of what a bundle has for a zone."""
     part = next(part for part in manifest["parts"] if part["kind"] == "operations" and part["zone"] == zone)
-    found: list[Any] = watcher.parts[part["sha256"]]["operations"]
-    return found
+    return {
+        (each["id"], each["method"], each["host"], each["path"]) for each in watcher.parts[part["sha256"]]["operations"]
+    }
