@@ -99,4 +99,4 @@ def write_errors(errors: Sequence[Message]) -> bytes:
 
 def moment(value: datetime) -> str:
     """A point in time as Cloudflare writes it: RFC 3339 in UTC, with microseconds and `Z`."""
-    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{value.astimezone(UTC).isoformat(timespec='microseconds').removesuffix('+00:00')}Z"

@@ -127,7 +127,8 @@ class Several:
         return items
 
     def schema(self) -> dict[str, Any]:
-        item: dict[str, Any] = {"type": "string", "enum": list(self.choices)} if self.choices else {"type": "string"}
+        # an empty one counts as not sent
+        item: dict[str, Any] = {"type": "string", **({"enum": [*self.choices, ""]} if self.choices else {})}
         return {"type": "array", "items": item, "maxItems": self.max_items}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, func, insert, or_, select, update
 
 from hoplon.model.versions import PolicyVersion
 from hoplon.model.zone import Account, Zone
@@ -13,6 +13,10 @@ from hoplon.storage.tables import accounts, policy_tables, policy_versions, zone
 
 KEPT_SENTENCES = 100
 """So many sentences of one version's changes are kept; of the rest the number."""
+
+
+_ZONE_BY_ID = select(zones).where(zones.c.id == bindparam("zone"))
+"""Nearly every request asks it; made once, it costs half as much."""
 
 
 def in_version(table: Table, version: int | None) -> ColumnElement[bool]:
@@ -34,7 +38,7 @@ def all_zones(connection: Connection) -> list[Zone]:
 
 
 def zone_by_id(connection: Connection, zone_id: str) -> Zone | None:
-    row = connection.execute(select(zones).where(zones.c.id == zone_id)).first()
+    row = connection.execute(_ZONE_BY_ID, {"zone": zone_id}).first()
     return None if row is None else _zone(row)
 
 
