@@ -6,9 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from hoplon.service.certificates import check_certificates
+from hoplon.service.certificates import check_certificates, tls_files
 from hoplon.service.listeners import Listener, open_admin_listener
 from hoplon.service.tokens import ensure_first_token
 from hoplon.service.workspace import open_workspace
@@ -43,8 +42,7 @@ def start_of(settings: Settings, state: StateDirectory, listener: Listener) -> A
     """Make what the API needs (the installation, its first token) and write its configuration."""
     with open_workspace(settings.state, create=True) as workspace:
         ensure_first_token(workspace)
-    tls = settings.tls
-    files = {"certificate": _absolute(tls.certificate), "key": _absolute(tls.key)} if listener.is_tls else None
+    files = tls_files(settings.tls, "certificate", "key") if listener.is_tls else None
     configuration = {
         "state_dir": str(state.root),
         "listen": {"address": listener.address, "fd": listener.fd, "tls": files},
@@ -70,7 +68,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())

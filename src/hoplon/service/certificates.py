@@ -16,6 +16,12 @@ def check_certificates(tls: TlsSettings) -> None:
         _check_pair(certificate, certificate.with_suffix(".key"))
 
 
+def tls_files(tls: TlsSettings, *names: str) -> dict[str, str | None]:
+    """The files of these settings by their absolute paths, as a part's configuration names them."""
+    paths: dict[str, Path | None] = {name: getattr(tls, name) for name in names}
+    return {name: None if path is None else str(path.absolute()) for name, path in paths.items()}
+
+
 def _certificates_in(directory: Path | None) -> list[Path]:
     if directory is None:
         return []

@@ -8,14 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from hoplon.errors import HoplonError
 from hoplon.model.mode import Mode
 from hoplon.policy.zone import url_fault
-from hoplon.service.certificates import check_certificates
+from hoplon.service.certificates import check_certificates, tls_files
 from hoplon.service.handed_over import NOTHING, HandedOver
 from hoplon.service.listeners import Listener, Listeners, open_listeners
 from hoplon.service.policy import create_first_zone, ensure_bundle, no_zone
@@ -123,18 +122,9 @@ def gateway_configuration(settings: Settings, state: StateDirectory, listeners: 
 
 
 def _listen(listener: Listener, settings: Settings) -> dict[str, Any]:
-    tls = settings.tls
-    files = (
-        {name: _absolute(getattr(tls, name)) for name in ("certificate", "key", "directory")}
-        if listener.is_tls
-        else None
-    )
+    files = tls_files(settings.tls, "certificate", "key", "directory") if listener.is_tls else None
     proxied = {"proxy_protocol": True} if settings.proxy_protocol else {}
     return {"address": listener.address, "fd": listener.fd, "tls": files, **proxied}
-
-
-def _absolute(path: Path | None) -> str | None:
-    return None if path is None else str(path.absolute())
 
 
 def _refuse_following(settings: Settings) -> None:
