@@ -14,6 +14,7 @@ from hoplon.identity.policy import (
     describe_identifiers,
 )
 from hoplon.model.policy import Upstream, ZonePolicy
+from hoplon.policy.feature import Surroundings
 
 ZONE = ZonePolicy("default", (Upstream("http://127.0.0.1:1"),))
 FEATURE = IdentityFeature()
@@ -74,11 +75,11 @@ def test_a_claim_of_a_token_that_nobody_verifies_is_refused_and_said_why() -> No
 
 
 def test_the_engine_gets_normal_names_in_order_and_nothing_where_there_is_none() -> None:
-    compiled = FEATURE.compile(policy(Identifier("cookie", "SID"), Identifier("header", "X-User")), ZONE)
+    compiled = FEATURE.compile(policy(Identifier("cookie", "SID"), Identifier("header", "X-User")), Surroundings(ZONE))
     assert compiled.parts == {
         "identity": {"identifiers": [{"type": "cookie", "name": "SID"}, {"type": "header", "name": "x-user"}]}
     }
-    assert FEATURE.compile(policy(), ZONE).parts == {}
+    assert FEATURE.compile(policy(), Surroundings(ZONE)).parts == {}
 
 
 def test_changes_are_told_in_words() -> None:

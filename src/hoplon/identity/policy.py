@@ -10,7 +10,7 @@ from pydantic import Field
 
 from hoplon.errors import Problem
 from hoplon.model.policy import ZonePolicy
-from hoplon.policy.feature import Compiled, Table
+from hoplon.policy.feature import Compiled, Surroundings, Table
 
 IdentifierKind = Literal["header", "cookie", "jwt"]
 MAX_IDENTIFIERS = 10
@@ -72,7 +72,7 @@ class IdentityFeature:
     def check(self, policy: IdentityPolicy, zone: ZonePolicy) -> list[Problem]:
         return check_identifiers(policy.identifiers, "identity.identifiers")
 
-    def compile(self, policy: IdentityPolicy, zone: ZonePolicy) -> Compiled:
+    def compile(self, policy: IdentityPolicy, around: Surroundings) -> Compiled:
         identifiers = [{"type": each.kind, "name": each.normal.name} for each in policy.identifiers]
         return Compiled({"identity": {"identifiers": identifiers}} if identifiers else {})
 

@@ -23,7 +23,7 @@ from hoplon.labels.names import (
     parse_metadata,
 )
 from hoplon.model.policy import ZonePolicy
-from hoplon.policy.feature import Compiled, Table
+from hoplon.policy.feature import Compiled, Surroundings, Table
 
 MAX_LABELLED = 100_000
 OperationId = Callable[[str, str, str], UUID | str]
@@ -117,7 +117,7 @@ class LabelsFeature:
             *_check_twice("attached", "operation", [each.operation_id for each in policy.attached]),
         ]
 
-    def compile(self, policy: LabelsPolicy, zone: ZonePolicy) -> Compiled:
+    def compile(self, policy: LabelsPolicy, around: Surroundings) -> Compiled:
         return Compiled({})
 
     def describe(self, old: LabelsPolicy, new: LabelsPolicy) -> Sequence[str]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from hoplon.errors import Problem
 from hoplon.model.policy import ZonePolicy
 from hoplon.operations import template
-from hoplon.policy.feature import Compiled, Table
+from hoplon.policy.feature import Compiled, Surroundings, Table
 from hoplon.policy.zone import host_hint, is_host_pattern
 
 Fallthrough = Literal["none", "log", "block"]
@@ -97,7 +97,7 @@ class OperationsFeature:
             )
         return problems
 
-    def compile(self, policy: OperationsPolicy, zone: ZonePolicy) -> Compiled:
+    def compile(self, policy: OperationsPolicy, around: Surroundings) -> Compiled:
         operations = [_compile_saved(saved) for saved in policy.saved]
         part = {"operations": sorted(operations, key=itemgetter("host", "path", "method"))}
         return Compiled({"operations": part}, tuple(_compile_rules(policy)))

@@ -14,7 +14,7 @@ from typing import Any
 from hoplon.errors import Problem
 from hoplon.model.policy import Policy, ZonePolicy
 from hoplon.model.versions import PolicyBundle
-from hoplon.policy.feature import Feature
+from hoplon.policy.feature import Feature, Surroundings
 from hoplon.policy.zone import compile_zone
 
 MANIFEST_FORMAT = 1
@@ -53,6 +53,11 @@ def compile_version(zone: ZoneVersion, features: Sequence[Feature]) -> CompiledZ
     """The expensive half: it depends on the version alone, so it is worth keeping."""
     parts = {kind: canonical_json(content) for kind, content in _compile(zone, features).items()}
     return CompiledZone(zone.zone_id, zone.policy.zone.name, zone.version, zone.committed_at, parts)
+
+
+def surroundings(policy: Policy) -> Surroundings:
+    """What every feature of this policy may know of the others."""
+    return Surroundings(policy.zone, policy.features["operations"].saved)
 
 
 def join(zones: Sequence[CompiledZone]) -> PolicyBundle:
@@ -97,8 +102,9 @@ def _compile(zone: ZoneVersion, features: Sequence[Feature]) -> dict[str, Mappin
     """Every part of one zone, by kind; the features' rules, in the features' order, are one part."""
     parts: dict[str, Mapping[str, Any]] = {"zone": compile_zone(zone.zone_id, zone.policy.zone)}
     rules: list[Mapping[str, Any]] = []
+    around = surroundings(zone.policy)
     for feature in features:
-        compiled = feature.compile(zone.policy.features[feature.name], zone.policy.zone)
+        compiled = feature.compile(zone.policy.features[feature.name], around)
         parts.update(compiled.parts)
         rules.extend(compiled.rules)
     return {**parts, "rules": {"rules": rules}}

@@ -4,7 +4,7 @@ The ordered list of features is made by `hoplon.service.features` and handed in.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +27,35 @@ class Compiled:
     rules: tuple[Mapping[str, Any], ...] = ()
 
 
+class Saved(Protocol):
+    """A saved operation as every feature may know it. `path` has the user's names of variables, `template` the
+    engine's (`{var1}` …); `host` is a name, a pattern or `*`."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def template(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a feature may know of its zone besides its own table when it compiles: features do not import each other.
+
+    `lists` are the account's lists by name, as the engine takes them: `{"name", "kind", "items"}`.
+    """
+
+    zone: ZonePolicy
+    operations: Sequence[Saved] = ()
+    token_configurations: tuple[str, ...] = ()
+    lists: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 class Feature(Protocol):
     """One feature's side of policy. Its policy value is a frozen dataclass that only the feature looks into."""
 
@@ -45,8 +74,8 @@ class Feature(Protocol):
     def check(self, policy: Any, zone: ZonePolicy) -> Sequence[Problem]:
         """Everything wrong with it, each with its path in the document."""
 
-    def compile(self, policy: Any, zone: ZonePolicy) -> Compiled:
-        """What the engine needs. Only called when `check` found nothing."""
+    def compile(self, policy: Any, around: Surroundings) -> Compiled:
+        """What the engine needs. Only called when `check`, and what checks the tables together, found nothing."""
 
     def describe(self, old: Any, new: Any) -> Sequence[str]:
         """What changes from `old` to `new`, in words; empty when nothing does."""
