@@ -174,6 +174,10 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{OWN}/bundles", OPERATE, "bundles", "hoplon_v1.status:list_bundles"),
     Route("POST", f"{OWN}/records/query", OPERATE, "records", "hoplon_v1.records:query"),
     Route("GET", f"{OWN}/records/{{record_id}}", OPERATE, "records", "hoplon_v1.records:show"),
+    Route("GET", f"{OWN}/decisions", OPERATE, "records", "hoplon_v1.decisions:list_of_all"),
+    Route("GET", f"{OWN}/decisions/{{record_id}}", OPERATE, "records", "hoplon_v1.decisions:show_of_all"),
+    Route("GET", _own_zone("/decisions"), GATEWAY_READ, "records", "hoplon_v1.decisions:list_of_zone"),
+    Route("GET", _own_zone("/decisions/{record_id}"), GATEWAY_READ, "records", "hoplon_v1.decisions:show_of_zone"),
     # zones, mode and policy documents, as the command line sees them
     Route("GET", f"{OWN}/zones", ZONE_READ, "zones", "hoplon_v1.zones:list_zones"),
     Route("GET", f"{OWN}/mode", OPERATE, "mode", "hoplon_v1.mode:get_mode"),

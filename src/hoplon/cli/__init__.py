@@ -32,6 +32,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("import", "hoplon.cli.importing:importing", "Save the operations that OpenAPI descriptions list."),
     Command("labels", "hoplon.cli.labels:labels", "List labels, make them, and say which operations carry them."),
     Command("records", "hoplon.cli.records:records", "Follow, query, export and show traffic records."),
+    Command(
+        "decisions", "hoplon.cli.decisions:decisions", "What was logged, blocked or refused, by which rule, and why."
+    ),
     Command("token", "hoplon.cli.token:token", "Make, list and revoke API tokens and the credentials of gateways."),
     Command("audit", "hoplon.cli.audit:audit", "Show, export and verify the audit log."),
     Command("secrets", "hoplon.cli.secrets:secrets", "List what is sealed, and seal it under another key."),

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from hoplon.client.local_access import LocalAudit, LocalTokens
+from hoplon.client.local_decisions import LocalDecisions
 from hoplon.client.local_labels import LocalLabels
 from hoplon.client.local_operations import LocalOperations
 from hoplon.errors import HoplonError
@@ -64,6 +65,7 @@ class Local:
         self.policy = LocalPolicy(self._store)
         self.operations = LocalOperations(self._store.workspace)
         self.labels = LocalLabels(self._store.workspace)
+        self.decisions = LocalDecisions(self._store.workspace)
         self.tokens = LocalTokens(self._store.workspace)
         self.audit = LocalAudit(self._store.workspace)
 

@@ -5,6 +5,7 @@ from typing import Self
 
 from hoplon.client.connection import Connection
 from hoplon.client.remote_access import RemoteAudit, RemoteTokens
+from hoplon.client.remote_decisions import RemoteDecisions
 from hoplon.client.remote_labels import RemoteLabels
 from hoplon.client.remote_operations import RemoteOperations
 from hoplon.client.remote_policy import RemotePolicy
@@ -28,6 +29,7 @@ class Remote:
         self.audit = RemoteAudit(self._connection)
         self.operations = RemoteOperations(self._connection, self.zones)
         self.labels = RemoteLabels(self._connection, self.zones)
+        self.decisions = RemoteDecisions(self._connection, self.zones)
 
     def __enter__(self) -> Self:
         return self

@@ -5,7 +5,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from hoplon.model.versions import PolicyVersion
 from hoplon.model.zone import Account, Zone
@@ -123,6 +136,24 @@ def version_of(connection: Connection, zone: Zone, version: int) -> PolicyVersio
     query = select(policy_versions).where(policy_versions.c.zone_id == zone.id, policy_versions.c.version == version)
     row = connection.execute(query).first()
     return None if row is None else _version(row, zone.name)
+
+
+def version_in_bundle(connection: Connection, zone_id: str, bundle: str, time: datetime) -> int | None:
+    """The version of a zone that a bundle (the first digits of its hash are enough), in use at `time`, held.
+
+    A bundle that no version of the zone is named after held the newest version of its time: its own, when a version of
+    another zone is named after it, else that of its use.
+    """
+    is_named = policy_versions.c.bundle.startswith(bundle, autoescape=True) if bundle else false()
+    of_zone = policy_versions.c.zone_id == zone_id
+    newest = select(func.max(policy_versions.c.version)).where(of_zone)
+    own = connection.execute(newest.where(is_named)).scalar()
+    if own is not None:
+        return int(own)
+    made_at = connection.execute(select(func.min(policy_versions.c.committed_at)).where(is_named)).scalar()
+    moment = made_at if isinstance(made_at, datetime) else time
+    found = connection.execute(newest.where(policy_versions.c.committed_at <= moment)).scalar()
+    return None if found is None else int(found)
 
 
 def name_bundle(connection: Connection, zone_id: str, version: int, bundle: str) -> None:

@@ -57,14 +57,14 @@ def query(request: ApiRequest) -> Answer:
     body: QueryBody = request.body
     zone = None if body.zone_id is None else get_zone(request.workspace, body.zone_id).name
     selection = parse_selection(request.workspace, zone, body.since, body.until)
-    with _turn():
+    with query_turn():
         found = query_apart(request.workspace.state, body.sql, selection, _LIMITS, body.limit, MAX_ANSWER_BYTES)
     return answer(found)
 
 
 @described("What is stored of the request with this id.", result=RecordForm)
 def show(request: ApiRequest) -> Answer:
-    with _turn():
+    with query_turn():
         found = show_record(request.workspace.state, request.ids["record_id"])
     form: RecordForm = {
         "record": found.record,
@@ -75,7 +75,7 @@ def show(request: ApiRequest) -> Answer:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def query_turn() -> Iterator[None]:
     """Queries take memory: a third one at the same time is refused."""
     if not _turns.acquire(timeout=1.0):
         raise HoplonError("records.busy", f"{QUERIES_AT_ONCE} queries are under way", "try again in a few seconds")

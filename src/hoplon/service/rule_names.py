@@ -1,0 +1,32 @@
+"""What people call the rules of a policy: takes a policy, gives the names of its rules by the ids that records hold.
+
+One row per feature that makes rules, in the order of the features.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hoplon.model.policy import Policy
+from hoplon.operations.policy import FALLTHROUGH_RULE, OperationsPolicy
+
+RuleNames = Callable[[Any], Mapping[str, str]]
+"""A feature's policy value to the name of each of its rules, by id."""
+
+
+def rule_names(policy: Policy) -> dict[str, str]:
+    """The names of every rule that `policy` makes, by rule id; a rule without a name of its own is missing."""
+    return {
+        rule_id: name
+        for feature, names in NAMES.items()
+        if feature in policy.features
+        for rule_id, name in names(policy.features[feature]).items()
+    }
+
+
+def _operations(policy: OperationsPolicy) -> Mapping[str, str]:
+    return {FALLTHROUGH_RULE: "requests that match no saved operation"}
+
+
+NAMES: Mapping[str, RuleNames] = {
+    "operations": _operations,
+}
