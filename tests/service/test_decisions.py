@@ -17,6 +17,7 @@ from support.decided import Decided, write_decided
 from support.saved_zone import POLICY
 
 MINUTE = timedelta(minutes=1)
+EVERYTHING = DecisionFilter()
 FALLTHROUGH = ("operations.fallthrough", "operations.fallthrough", "block")
 
 
@@ -39,8 +40,8 @@ def blocked(ago: timedelta, bundle: str, **more: object) -> Decided:
     return Decided(ago, columns, (FALLTHROUGH,))
 
 
-def listed(workspace: Workspace, limit: int = 50, **wanted: str) -> Decisions:
-    return list_decisions(workspace, Selection(), DecisionFilter(**wanted), limit)
+def listed(workspace: Workspace, wanted: DecisionFilter = EVERYTHING, limit: int = 50) -> Decisions:
+    return list_decisions(workspace, Selection(), wanted, limit)
 
 
 def test_only_what_is_not_plain_allow_is_a_decision_and_the_newest_comes_first(
@@ -123,7 +124,9 @@ def test_decisions_are_narrowed(
             Decided(MINUTE, {}, (("rules.custom", "quiet", "skip"),)),
         ],
     )
-    assert {each.id for each in listed(workspace, **wanted).decisions} == {ids[index] for index in indexes}
+    assert {each.id for each in listed(workspace, DecisionFilter(**wanted)).decisions} == {
+        ids[index] for index in indexes
+    }
 
 
 def test_one_decision_is_found_by_its_id_also_a_plain_allow(workspace: Workspace, first: tuple[str, str]) -> None:

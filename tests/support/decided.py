@@ -39,7 +39,7 @@ _RECORD: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Decided:
-    """One request `ago` before now: columns that differ from a plain GET, and (code, rule, action) of its violations."""
+    """One request `ago` before now: columns unlike a plain GET's, and (code, rule, action) of its violations."""
 
     ago: timedelta
     columns: Mapping[str, Any]
@@ -57,7 +57,7 @@ def write_decided(state: StateDirectory, zone_id: str, requests: list[Decided]) 
         own = {"id": record_id, "time": time, "zone": zone_id}
         records.append({**_RECORD, **own, "violation_count": len(request.violations), **request.columns})
         violations += [
-            {**{"record_id": record_id, "time": time, "zone": records[-1]["zone"], "location": "path"}, **found}
+            {"record_id": record_id, "time": time, "zone": records[-1]["zone"], "location": "path", **found}
             for found in (
                 {"code": code, "evidence": "kinds and lengths only", "rule": rule, "action": action}
                 for code, rule, action in request.violations

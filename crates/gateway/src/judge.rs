@@ -7,8 +7,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use engine::violation::Refusal;
-use engine::{Action, BodyNeed, CheckFailure, FactError, FailMode, Step, Transaction};
+use engine::{Action, BodyNeed, Step, Transaction};
 use http::HeaderMap;
 use http_body::Frame;
 
@@ -52,29 +51,11 @@ pub fn next(mut step: Result<Step, EngineFailed>, exchange: &Exchange) -> Next {
     }
     match step {
         Ok(Step::Decided(Action::Allow | Action::Log)) => Next::Pass,
-        Ok(Step::Decided(Action::Block | Action::Refuse)) => Next::Stop(stop_cause(exchange)),
+        Ok(Step::Decided(Action::Block | Action::Refuse)) => Next::Stop(exchange.look(Cause::of_stop).unwrap_or(Cause::Blocked)),
         Ok(Step::NeedBody(need)) => Next::Body(need),
         Ok(Step::NeedState(_)) | Err(EngineFailed) if exchange.fails_open() => Next::Pass,
         Ok(Step::NeedState(_)) | Err(EngineFailed) => Next::Stop(Cause::EngineFailed),
     }
-}
-
-/// Which answer a stopped transaction gets: the verdict says what stopped it.
-fn stop_cause(exchange: &Exchange) -> Cause {
-    let cause = exchange.look(|transaction| {
-        let verdict = transaction.verdict();
-        match verdict.refusal() {
-            Some(code) if code == Refusal::HostUnknown.code() => Cause::UnknownHost,
-            Some(_) => Cause::Refused,
-            None if verdict.failures.iter().any(is_closed_over_limit) => Cause::BodyOverLimit,
-            None => Cause::Blocked,
-        }
-    });
-    cause.unwrap_or(Cause::Blocked)
-}
-
-fn is_closed_over_limit(failure: &CheckFailure) -> bool {
-    failure.error == FactError::OverLimit && failure.mode == FailMode::Closed
 }
 
 /// Judges a body while it passes; the last piece stays here until the verdict.

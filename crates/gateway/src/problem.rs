@@ -1,10 +1,11 @@
 //! Every answer that is ours and not the upstream's: ONE table from cause to status, code and title, and the
 //! `application/problem+json` document (RFC 9457) made from a row of it.
 //!
-//! Takes a [`Cause`] and what is known about the request; gives a response. Knows of the engine only the reasons of refusals.
+//! Takes a [`Cause`] and the [`Transaction`] as far as it got; gives a response: the same in the gateway and in process.
 
 use bytes::Bytes;
 use engine::violation::Refusal;
+use engine::{CheckFailure, FactError, FailMode, Transaction};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_LENGTH,
     CONTENT_TYPE, RETRY_AFTER, VARY,
@@ -102,6 +103,17 @@ impl Cause {
 }
 
 impl Cause {
+    /// Why a transaction that was stopped is answered: its verdict says what stopped it.
+    pub fn of_stop(transaction: &Transaction) -> Cause {
+        let verdict = transaction.verdict();
+        match verdict.refusal() {
+            Some(code) if code == Refusal::HostUnknown.code() => Cause::UnknownHost,
+            Some(_) => Cause::Refused,
+            None if verdict.failures.iter().any(is_closed_over_limit) => Cause::BodyOverLimit,
+            None => Cause::Blocked,
+        }
+    }
+
     /// What is wrong with a response whose bytes did not pass: its framing, or that it is no HTTP at all.
     pub fn of_response(refusal: Refusal) -> Cause {
         match refusal {
@@ -120,34 +132,78 @@ impl Cause {
     }
 }
 
+fn is_closed_over_limit(failure: &CheckFailure) -> bool {
+    failure.error == FactError::OverLimit && failure.mode == FailMode::Closed
+}
+
+/// The whole answer: what the zone of the transaction says about blocks and maintenance, and what was found, where it shows that.
+/// The header with the request's id is added by whoever sends it.
+pub fn answer(
+    cause: Cause,
+    transaction: Option<&Transaction>,
+    request_id: &str,
+    origin: Option<&HeaderValue>,
+) -> Response<Bytes> {
+    let zone = transaction.and_then(Transaction::zone);
+    let block = zone.map(|zone| &zone.block);
+    let maintenance = zone.map(|zone| &zone.maintenance).filter(|_| cause == Cause::Maintenance);
+    let shown = transaction.filter(|_| block.is_some_and(|block| block.show_violations));
+    let problem = Problem {
+        cause,
+        status: match cause {
+            Cause::Blocked => block.and_then(|block| StatusCode::from_u16(block.status).ok()),
+            Cause::Refused => transaction.and_then(refusal_status),
+            _ => None,
+        },
+        retry_after_seconds: maintenance.map(|settings| settings.retry_after_seconds),
+        request_id,
+        detail: maintenance.map(|settings| settings.message.as_str()).filter(|message| !message.is_empty()),
+        violations: shown.map(shown_violations).unwrap_or_default(),
+        origin,
+    };
+    problem.into_response()
+}
+
+/// The status that goes with what was refused.
+fn refusal_status(transaction: &Transaction) -> Option<StatusCode> {
+    let code = transaction.verdict().refusal()?;
+    let refusal = Refusal::ALL.iter().find(|refusal| refusal.code() == code)?;
+    StatusCode::from_u16(refusal.status()).ok()
+}
+
+fn shown_violations(transaction: &Transaction) -> Vec<ShownViolation<'_>> {
+    let violations = transaction.verdict().violations.iter();
+    violations.map(|violation| ShownViolation { code: &violation.code, location: &violation.location }).collect()
+}
+
 /// When a client may try again that met too many others.
 const OVERLOADED_SECONDS: u32 = 1;
 
 /// One violation as a client may see it.
 #[derive(Debug, Serialize)]
-pub struct ShownViolation<'a> {
+struct ShownViolation<'a> {
     /// The stable code.
-    pub code: &'a str,
+    code: &'a str,
     /// Where in the request.
-    pub location: &'a str,
+    location: &'a str,
 }
 
 /// What fills a problem document besides its row.
-pub struct Problem<'a> {
+struct Problem<'a> {
     /// The row.
-    pub cause: Cause,
+    cause: Cause,
     /// A status the zone set instead of the row's.
-    pub status: Option<StatusCode>,
+    status: Option<StatusCode>,
     /// When the zone says that the client may try again.
-    pub retry_after_seconds: Option<u32>,
+    retry_after_seconds: Option<u32>,
     /// The request's id.
-    pub request_id: &'a str,
+    request_id: &'a str,
     /// What happened here, one sentence.
-    pub detail: Option<&'a str>,
+    detail: Option<&'a str>,
     /// Violations, when the zone shows them.
-    pub violations: Vec<ShownViolation<'a>>,
+    violations: Vec<ShownViolation<'a>>,
     /// The request's `Origin`, so that a browser's script may read the answer.
-    pub origin: Option<&'a HeaderValue>,
+    origin: Option<&'a HeaderValue>,
 }
 
 #[derive(Serialize)]
@@ -164,7 +220,7 @@ struct Document<'a> {
 
 impl Problem<'_> {
     /// The response: problem document, CORS headers, never cached. The request id header is added by whoever sends it.
-    pub fn into_response(self) -> Response<Bytes> {
+    fn into_response(self) -> Response<Bytes> {
         let row = self.cause.row();
         let status = self.status.unwrap_or(row.status);
         let document = Document {

@@ -25,7 +25,7 @@ use crate::connection::{Client, InFlight};
 use crate::exchange::{Ending, Exchange};
 use crate::headers::{self, Forwarding, Origin, REQUEST_ID};
 use crate::judge::{self, Collected, Next, PieceJudge, Side};
-use crate::problem::{Cause, Problem, ShownViolation};
+use crate::problem::{self, Cause};
 use crate::upgrade::Upgrade;
 use crate::upstream::{Answer, Group};
 
@@ -105,40 +105,12 @@ impl Asked {
     }
 
     fn problem(&self, cause: Cause, transaction: Option<&Transaction>) -> Response<ResponseBody> {
-        let zone = transaction.and_then(Transaction::zone);
-        let block = zone.map(|zone| &zone.block);
-        let maintenance = zone.map(|zone| &zone.maintenance).filter(|_| cause == Cause::Maintenance);
-        let shown = transaction.filter(|_| block.is_some_and(|b| b.show_violations));
-        let problem = Problem {
-            cause,
-            status: match cause {
-                Cause::Blocked => block.and_then(|b| StatusCode::from_u16(b.status).ok()),
-                Cause::Refused => transaction.and_then(refusal_status),
-                _ => None,
-            },
-            retry_after_seconds: maintenance.map(|settings| settings.retry_after_seconds),
-            request_id: self.request_id.to_str().unwrap_or_default(),
-            detail: maintenance.map(|settings| settings.message.as_str()).filter(|message| !message.is_empty()),
-            violations: shown.map(shown_violations).unwrap_or_default(),
-            origin: self.origin.as_ref(),
-        };
-        let mut response = problem.into_response();
+        let request_id = self.request_id.to_str().unwrap_or_default();
+        let mut response = problem::answer(cause, transaction, request_id, self.origin.as_ref());
         response.headers_mut().insert(REQUEST_ID, self.request_id.clone());
         let is_head = self.is_head;
         response.map(|bytes| if is_head { ResponseBody::Empty } else { ResponseBody::Full(Some(bytes)) })
     }
-}
-
-/// The status that goes with what was refused.
-fn refusal_status(transaction: &Transaction) -> Option<StatusCode> {
-    let code = transaction.verdict().refusal()?;
-    let refusal = Refusal::ALL.iter().find(|refusal| refusal.code() == code)?;
-    StatusCode::from_u16(refusal.status()).ok()
-}
-
-fn shown_violations(transaction: &Transaction) -> Vec<ShownViolation<'_>> {
-    let violations = transaction.verdict().violations.iter();
-    violations.map(|v| ShownViolation { code: &v.code, location: &v.location }).collect()
 }
 
 /// A transaction between its request head and its response.
