@@ -1,9 +1,8 @@
 //! Facts: one typed thing known about a Transaction each, by name. A definition says what it is, when it can be known and how it
 //! is read; reading is pure and happens only when a rule asks. What is dear is computed once and kept by its feature.
 
-use std::net::IpAddr;
-
-use crate::transaction::{Inspected, StateStep};
+use crate::transaction::{Inspected, Scene, StateStep};
+use crate::value::{MapKey, Type, Value};
 use crate::verdict::FactError;
 
 /// When something can be known. Rules run at the end of a phase.
@@ -25,30 +24,6 @@ impl Phase {
             Self::RequestHead => "request_head",
             Self::RequestBody => "request_body",
             Self::ResponseHead => "response_head",
-        }
-    }
-}
-
-/// The type of a fact's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FactType {
-    Bool,
-    Integer,
-    String,
-    Ip,
-    StringArray,
-}
-
-impl FactType {
-    /// The word in documentation, as in Cloudflare's rule language.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Bool => "Boolean",
-            Self::Integer => "Integer",
-            Self::String => "String",
-            Self::Ip => "IP address",
-            Self::StringArray => "Array<String>",
         }
     }
 }
@@ -79,20 +54,10 @@ impl Cost {
     }
 }
 
-/// A fact's value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FactValue<'t> {
-    Bool(bool),
-    Integer(u64),
-    Text(&'t str),
-    Ip(IpAddr),
-    Texts(Vec<&'t str>),
-}
-
 /// A fact about one transaction.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Fact<'t> {
-    Value(FactValue<'t>),
+    Value(Value<'t>),
     /// The transaction has no such thing.
     Missing,
     /// It could not be found out: the rule's fail mode applies.
@@ -101,9 +66,51 @@ pub enum Fact<'t> {
     NotRecorded,
 }
 
-impl Fact<'_> {
+impl<'t> Fact<'t> {
     pub(crate) const fn bool(value: bool) -> Self {
-        Fact::Value(FactValue::Bool(value))
+        Fact::Value(Value::Bool(value))
+    }
+
+    pub(crate) const fn text(value: &'t str) -> Self {
+        Fact::Value(Value::text(value))
+    }
+
+    pub(crate) fn some(value: Option<Value<'t>>) -> Self {
+        value.map_or(Fact::Missing, Fact::Value)
+    }
+}
+
+/// Where facts are read from: a transaction as it passes, or what a record holds of one.
+pub trait Facts {
+    /// The whole of it.
+    fn read(&self, fact: &'static FactDef) -> Fact<'_>;
+
+    /// What a map holds under this name; by default, of the whole.
+    fn read_key(&self, fact: &'static FactDef, key: &MapKey) -> Fact<'_> {
+        match self.read(fact) {
+            Fact::Value(Value::Map(map)) => Fact::some(map.get(key)),
+            Fact::Value(_) => Fact::Missing,
+            other => other,
+        }
+    }
+}
+
+/// Which headers reading a fact takes: they are kept as long as a rule may still ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderUse {
+    Nothing,
+    Request,
+    Response,
+}
+
+impl HeaderUse {
+    /// Of the two messages.
+    pub(crate) const fn index(self) -> Option<usize> {
+        match self {
+            Self::Nothing => None,
+            Self::Request => Some(0),
+            Self::Response => Some(1),
+        }
     }
 }
 
@@ -120,27 +127,27 @@ pub enum BodyUse {
 pub struct FactDef {
     /// As in the rule language: Cloudflare's name where it has one, else `hoplon.…`.
     pub name: &'static str,
-    pub fact_type: FactType,
+    pub fact_type: Type,
     /// From which phase on it is known.
     pub phase: Phase,
     pub cost: Cost,
     /// Whose definition it follows.
     pub source: &'static str,
     pub doc: &'static str,
-    pub(crate) read: for<'t> fn(&'t Inspected) -> Fact<'t>,
+    pub(crate) read: Read,
+    /// Of a map: what stands under one name, where that is cheaper than the whole.
+    pub(crate) key: Option<ReadKey>,
+    pub(crate) headers: HeaderUse,
     pub(crate) body: fn(&Inspected) -> BodyUse,
     pub(crate) state: Option<fn(&Inspected) -> StateStep>,
 }
 
+pub(crate) type Read = for<'t> fn(&Scene<'t>) -> Fact<'t>;
+pub(crate) type ReadKey = for<'t> fn(&Scene<'t>, &MapKey) -> Fact<'t>;
+
 impl FactDef {
-    /// A fact that the request's or response's head tells.
-    pub(crate) const fn head(
-        name: &'static str,
-        fact_type: FactType,
-        source: &'static str,
-        doc: &'static str,
-        read: for<'t> fn(&'t Inspected) -> Fact<'t>,
-    ) -> Self {
+    /// A fact that the request's head tells, beside its headers.
+    pub(crate) const fn head(name: &'static str, fact_type: Type, source: &'static str, doc: &'static str, read: Read) -> Self {
         Self {
             name,
             fact_type,
@@ -149,9 +156,26 @@ impl FactDef {
             source,
             doc,
             read,
+            key: None,
+            headers: HeaderUse::Nothing,
             body: |_| BodyUse::Nothing,
             state: None,
         }
+    }
+
+    /// Read from the request's headers.
+    pub(crate) const fn of_request_headers(self) -> Self {
+        Self { headers: HeaderUse::Request, ..self }
+    }
+
+    /// Read from the response's headers.
+    pub(crate) const fn of_response_headers(self) -> Self {
+        Self { headers: HeaderUse::Response, phase: Phase::ResponseHead, ..self }
+    }
+
+    /// A map of which one name can be asked alone.
+    pub(crate) const fn by_key(self, key: ReadKey) -> Self {
+        Self { key: Some(key), ..self }
     }
 }
 

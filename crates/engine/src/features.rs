@@ -1,6 +1,7 @@
 //! The features, in the order of phases, cheap before dear: each with its facts and the violations that its rules find. A new
 //! feature is one file and one line here.
 
+mod headers;
 mod http;
 mod identity;
 pub(crate) mod json;
@@ -8,11 +9,12 @@ mod operations;
 mod path;
 #[cfg(test)]
 mod probe;
+mod rules;
 
 use std::fmt::Display;
 
 use crate::fact::FactDef;
-use crate::transaction::Inspected;
+use crate::transaction::Scene;
 use crate::violation::{Refusal, ViolationDef};
 
 /// What a feature gives.
@@ -29,12 +31,14 @@ pub struct Feature {
 pub(crate) struct RuleViolation {
     pub def: ViolationDef,
     /// What was seen, redacted: kinds, lengths and counts, never a value of the client's.
-    pub evidence: fn(&Inspected) -> String,
+    pub evidence: fn(&Scene<'_>) -> String,
 }
 
 /// All features.
 pub const FEATURES: &[Feature] = &[
+    Feature { name: "rules", facts: &[], violations: rules::VIOLATIONS },
     Feature { name: "http", facts: http::FACTS, violations: http::VIOLATIONS },
+    Feature { name: "headers", facts: headers::FACTS, violations: &[] },
     Feature { name: "path", facts: path::FACTS, violations: path::VIOLATIONS },
     Feature { name: "identity", facts: identity::FACTS, violations: &[] },
     Feature { name: "operations", facts: operations::FACTS, violations: operations::VIOLATIONS },

@@ -12,12 +12,14 @@ pub mod identity;
 pub mod json;
 pub mod observe;
 pub mod operations;
+pub mod program;
 pub mod record;
 pub mod rules;
 pub mod testing;
 pub mod timestamp;
 pub mod transaction;
 pub mod url;
+pub mod value;
 pub mod verdict;
 pub mod violation;
 
@@ -25,7 +27,7 @@ pub use bundle::{
     BalancingMethod, BalancingSettings, BlockSettings, Bundle, BundleHash, HealthCheck, LoadError, LoadErrors,
     MaintenanceSettings, Manifest, ObserveSettings, RetrySettings, Timeouts, Upstream, UpstreamProtocol, Zone, ZoneIndex,
 };
-pub use fact::{Fact, FactDef, FactValue, Phase};
+pub use fact::{Fact, FactDef, Facts, Phase};
 pub use hash::Keys;
 pub use observe::{Sample, Sampler};
 pub use operations::{Operation, Operations};
@@ -33,6 +35,7 @@ pub use record::{Inspection, TrafficRecord, Violation};
 pub use timestamp::Timestamp;
 pub use transaction::{
     BodyLength, BodyNeed, Ended, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead,
-    Scheme, StateAnswer, StateChange, StateStep, Step, Surroundings, Transaction,
+    Scene, Scheme, StateAnswer, StateChange, StateStep, Step, Surroundings, Transaction,
 };
-pub use verdict::{Action, CheckFailure, Effect, FactError, FailMode, Verdict};
+pub use value::{Type, Value};
+pub use verdict::{Action, CheckFailure, Effect, FactError, FailMode, OwnResponse, Verdict};

@@ -105,6 +105,16 @@ pub enum Effect {
     RememberHost { zone: Arc<str>, host: Arc<str> },
 }
 
+/// What a rule answers instead of the zone's problem document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnResponse {
+    /// 400 to 499.
+    pub status: u16,
+    pub content_type: Arc<str>,
+    /// At most 30 KB.
+    pub content: Arc<str>,
+}
+
 /// The decision about one transaction, as far as it got.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -115,6 +125,8 @@ pub struct Verdict {
     pub violations_dropped: u32,
     /// The rule that decided: the first with the severest action.
     pub rule: Option<Arc<str>>,
+    /// What that rule answers, when it blocks with a response of its own.
+    pub response: Option<Arc<OwnResponse>>,
     /// The policy that decided.
     pub bundle: BundleHash,
     pub effects: SmallVec<[Effect; 1]>,
@@ -130,6 +142,7 @@ impl Verdict {
             violations: Vec::new(),
             violations_dropped: 0,
             rule: None,
+            response: None,
             bundle,
             effects: SmallVec::new(),
             failures: Vec::new(),
@@ -152,10 +165,11 @@ impl Verdict {
     }
 
     /// Takes the action of a rule, unless an earlier one was as severe.
-    pub(crate) fn decide(&mut self, action: Action, rule: Option<&Arc<str>>) {
+    pub(crate) fn decide(&mut self, action: Action, rule: Option<&Arc<str>>, response: Option<&Arc<OwnResponse>>) {
         if action > self.action {
             self.action = action;
             self.rule = rule.cloned();
+            self.response = response.filter(|_| action == Action::Block).cloned();
         }
     }
 }

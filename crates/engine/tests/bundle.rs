@@ -207,7 +207,7 @@ fn every_broken_operation_and_rule_is_reported_in_one_go() {
         "rules[zone].rules[1].phase is an unknown phase: did you mean `request_head`?",
         "rules[zone].rules[2].fact is of type String: a rule asks a Boolean",
         "rules[zone].rules[3].fact is not known before the phase request_body",
-        "rules[zone].rules[4].action cannot be read: unknown variant `drop`, expected `log` or `block`",
+        "rules[zone].rules[4].action cannot be read: unknown variant `drop`, expected one of `log`, `block`, `skip`",
     ];
     let found = errors(load(&zone(ZONE_ID, &[]), &operations, &rules));
     let found: Vec<_> = found.iter().map(|error| error.split(" at line ").next().unwrap()).collect();

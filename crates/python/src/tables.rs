@@ -12,7 +12,7 @@ pub fn fact_table(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
         .map(|fact| {
             let row = PyDict::new(py);
             row.set_item("name", fact.name)?;
-            row.set_item("type", fact.fact_type.as_str())?;
+            row.set_item("type", fact.fact_type.to_string())?;
             row.set_item("phase", fact.phase.as_str())?;
             row.set_item("cost", fact.cost.as_str())?;
             row.set_item("source", fact.source)?;

@@ -22,14 +22,14 @@ use crate::identity::{Identifier, Identifiers};
 use crate::observe::PathPlan;
 use crate::operations::template::PathTemplate;
 use crate::operations::{Operation, Operations};
-use crate::rules::{Rule, Rules};
+use crate::rules::{References, Rule, Rules};
 use crate::transaction::Scheme;
 
 /// What a zone may hold.
 pub const MAX_HOSTS: usize = 1_000;
 pub const MAX_UPSTREAMS: usize = 64;
 pub const MAX_OPERATIONS: usize = 100_000;
-pub const MAX_RULES: usize = 1_000;
+pub const MAX_RULES: usize = 100_000;
 pub const MAX_IDENTIFIERS: usize = 10;
 /// Bytes of a name or an id.
 const MAX_NAME_BYTES: usize = 255;
@@ -306,9 +306,10 @@ fn identifier(entry: &IdentifierEntry) -> Result<Identifier, String> {
 }
 
 /// The rules of a zone.
-pub(super) fn rules(path: &str, part: &RulesPart, errors: &mut Errors) -> Rules {
+pub(super) fn rules(path: &str, part: &RulesPart, operations: &Operations, errors: &mut Errors) -> Rules {
     let path = format!("{path}.rules");
     count(&path, part.rules.len(), 0..=MAX_RULES, errors);
+    let indexes = operations.list().iter().zip(0..).map(|(operation, index)| (&*operation.id, index)).collect();
     let mut rules = Rules::default();
     let mut ids = HashMap::new();
     for (index, raw) in part.rules.iter().enumerate().take(MAX_RULES) {
@@ -318,7 +319,7 @@ pub(super) fn rules(path: &str, part: &RulesPart, errors: &mut Errors) -> Rules 
         if let Some(earlier) = ids.insert(entry.id.clone(), index) {
             errors.add(format_args!("{path}.id"), format_args!("is the id of rules[{earlier}]"));
         }
-        match Rule::compile(entry) {
+        match Rule::compile(entry, index as u32, References { operations: &indexes }) {
             Ok(rule) => rules.add(rule),
             Err(mistakes) => {
                 mistakes.into_iter().for_each(|(member, message)| errors.add(format_args!("{path}.{member}"), message));

@@ -166,15 +166,52 @@ pub struct RulesPart {
     pub rules: Vec<Box<RawValue>>,
 }
 
+/// One rule. What may be missing came later than format 1 was first written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleEntry {
     pub id: String,
-    pub phase: String,
-    pub fact: String,
+    /// `features` when it is missing.
+    #[serde(default)]
+    pub stage: Option<String>,
+    /// When it is missing: from which phase on its facts are known.
+    #[serde(default)]
+    pub phase: Option<String>,
+    #[serde(default)]
+    pub fact: Option<String>,
     pub action: RuleAction,
-    pub violation: String,
+    #[serde(default)]
+    pub violation: Option<String>,
     pub fail: FailEntry,
+    #[serde(default)]
+    pub operations: Option<Vec<String>>,
+    #[serde(default)]
+    pub response: Option<ResponseEntry>,
+    #[serde(default)]
+    pub skip: Option<SkipEntry>,
+}
+
+/// What a rule or a limit answers instead of the zone's problem document.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResponseEntry {
+    pub status: u16,
+    pub content_type: String,
+    pub content: String,
+}
+
+/// What the action `skip` skips.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkipEntry {
+    #[serde(default)]
+    pub rest: bool,
+    #[serde(default)]
+    pub stages: Vec<String>,
+    #[serde(default)]
+    pub rules: Vec<String>,
+    #[serde(default)]
+    pub log: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,6 +241,8 @@ pub enum IdentifierType {
 pub enum RuleAction {
     Log,
     Block,
+    /// It lets the request pass rules behind it.
+    Skip,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -10,7 +10,7 @@ use super::check;
 use super::format::{FORMAT, IdentityPart, Manifest, ManifestPart, ManifestZone, OperationsPart, PartKind, RulesPart, ZonePart};
 use super::zone::Zone;
 use super::{Bundle, BundleHash};
-use crate::operations::HostTable;
+use crate::operations::{HostTable, Operations};
 
 /// Bytes of a manifest, and of one part.
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
@@ -181,7 +181,9 @@ fn load_zone(entry: &ManifestZone, manifest: &Manifest, fetch: Fetch<'_>, errors
     let identity = read_part::<IdentityPart>(PartKind::Identity, &entry.id, manifest, fetch, errors);
     let identifiers = identity.map(|part| check::identifiers(&part_path(PartKind::Identity, &entry.id), &part, errors));
     let operations = operations.map(|part| check::operations(&part_path(PartKind::Operations, &entry.id), &part, errors));
-    let rules = rules.map(|part| check::rules(&part_path(PartKind::Rules, &entry.id), &part, errors));
+    let none = Operations::default();
+    let rules = rules
+        .map(|part| check::rules(&part_path(PartKind::Rules, &entry.id), &part, operations.as_ref().unwrap_or(&none), errors));
     let zone = zone.and_then(|part| check::zone(&part_path(PartKind::Zone, &entry.id), part, entry, errors));
     Some(Zone { operations: operations?, rules: rules?, identifiers: identifiers.unwrap_or_default(), ..zone? })
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use format::{BlockSettings, Manifest, ManifestPart, ManifestZone, ObserveSettings, PartKind, UpstreamProtocol};
-pub(crate) use format::{FailEntry, RuleAction, RuleEntry};
+pub(crate) use format::{FailEntry, ResponseEntry, RuleAction, RuleEntry, SkipEntry};
 pub use load::{LoadError, LoadErrors, MAX_MANIFEST_BYTES, MAX_PART_BYTES};
 pub use serving::{BalancingMethod, BalancingSettings, HealthCheck, MaintenanceSettings, RetrySettings};
 use sha2::{Digest, Sha256};

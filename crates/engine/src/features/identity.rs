@@ -1,11 +1,12 @@
 //! Whether a session identifier of the zone is present.
 
-use crate::fact::{Fact, FactDef, FactType};
+use crate::fact::{Fact, FactDef};
+use crate::value::Type;
 
 pub(super) const FACTS: &[FactDef] = &[FactDef::head(
     "cf.api_gateway.auth_id_present",
-    FactType::Bool,
+    Type::Bool,
     "Cloudflare API Shield, session identifiers",
     "the request carries one of the zone's session identifiers",
-    |t| Fact::bool(t.has_identifier),
+    |t| Fact::bool(t.seen.has_identifier),
 )];

@@ -4,9 +4,10 @@
 //! the rule's fail mode applies.
 
 use super::RuleViolation;
-use crate::fact::{BodyUse, Cost, Fact, FactDef, FactType, Phase};
+use crate::fact::{BodyUse, Cost, Fact, FactDef, Phase, Read};
 use crate::json::{ErrorKind, IssueKind, Limits, ParseError, parse};
 use crate::transaction::{BodyLength, Inspected};
+use crate::value::Type;
 use crate::verdict::FactError;
 use crate::violation::ViolationDef;
 
@@ -17,24 +18,24 @@ const ISSUES: usize = 1 << 16;
 
 pub(super) const FACTS: &[FactDef] = &[
     body_fact("hoplon.request.json.invalid", "the body is not the JSON (RFC 8259) that its Content-Type says", |t| {
-        answer(t, |json| Fact::bool(json.error.is_some()))
+        answer(t.seen, |json| Fact::bool(json.error.is_some()))
     }),
     body_fact(
         "hoplon.request.json.duplicate_key",
         "an object of the JSON body has a name twice; servers differ in which one counts",
-        |t| answer(t, |json| if json.error.is_some() { Fact::Missing } else { Fact::bool(json.duplicates.is_some()) }),
+        |t| answer(t.seen, |json| if json.error.is_some() { Fact::Missing } else { Fact::bool(json.duplicates.is_some()) }),
     ),
 ];
 
 pub(super) const VIOLATIONS: &[RuleViolation] = &[
     RuleViolation {
         def: ViolationDef { code: "json.invalid", location: "body", doc: "the body is not the JSON that its Content-Type says" },
-        evidence: |t| evidence(t, |json| json.error.map(|error| error.to_string())),
+        evidence: |t| evidence(t.seen, |json| json.error.map(|error| error.to_string())),
     },
     RuleViolation {
         def: ViolationDef { code: "json.duplicate_key", location: "body", doc: "an object in the JSON body has a name twice" },
         evidence: |t| {
-            evidence(t, |json| {
+            evidence(t.seen, |json| {
                 json.duplicates.map(|(count, first)| format!("repeated names: {count}, the first at byte {first}"))
             })
         },
@@ -49,8 +50,8 @@ pub(crate) struct JsonBody {
     duplicates: Option<(usize, usize)>,
 }
 
-const fn body_fact(name: &'static str, doc: &'static str, read: for<'t> fn(&'t Inspected) -> Fact<'t>) -> FactDef {
-    let base = FactDef::head(name, FactType::Bool, "Hoplon; RFC 8259", doc, read);
+const fn body_fact(name: &'static str, doc: &'static str, read: Read) -> FactDef {
+    let base = FactDef::head(name, Type::Bool, "Hoplon; RFC 8259", doc, read);
     FactDef { phase: Phase::RequestBody, cost: Cost::Parse, body: body_use, ..base }
 }
 

@@ -37,7 +37,7 @@ impl Transaction {
         let dropped = self.verdict.violations_dropped;
         TrafficRecord {
             id: self.id,
-            time: self.began,
+            time: seen.began,
             zone: seen.zone().map(|zone| zone.id.clone()).unwrap_or_default(),
             mode: self.mode,
             method: recorded_method(std::mem::take(&mut seen.method)),
@@ -66,7 +66,7 @@ impl Transaction {
             response_bytes: outcome.response_body_bytes,
             request_content_type: seen.request_content_type.take(),
             response_content_type: self.response_content_type.take(),
-            duration_us: u32::try_from(outcome.end.since(self.began).as_micros()).unwrap_or(u32::MAX),
+            duration_us: u32::try_from(outcome.end.since(seen.began).as_micros()).unwrap_or(u32::MAX),
             upstream_us: outcome.upstream_micros,
             engine_ns: None,
             inspection: seen.body.inspection(),

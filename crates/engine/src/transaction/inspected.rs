@@ -14,6 +14,7 @@ use super::state::StateAnswer;
 use crate::bundle::{Bundle, Zone, ZoneIndex};
 use crate::features::json::JsonBody;
 use crate::operations::Operation;
+use crate::timestamp::Timestamp;
 use crate::url::{Anomalies, Target};
 use crate::verdict::FactError;
 
@@ -24,6 +25,8 @@ const KNOWN_METHODS: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD
 #[derive(Debug)]
 pub struct Inspected {
     pub(super) bundle: Arc<Bundle>,
+    /// When the transaction began.
+    pub began: Timestamp,
     pub(super) zone: Option<ZoneIndex>,
     pub(super) operation: Option<u32>,
     pub method: Cow<'static, str>,
@@ -57,9 +60,10 @@ pub struct Inspected {
 }
 
 impl Inspected {
-    pub(super) fn new(bundle: Arc<Bundle>) -> Self {
+    pub(super) fn new(bundle: Arc<Bundle>, began: Timestamp) -> Self {
         Self {
             bundle,
+            began,
             zone: None,
             operation: None,
             method: Cow::Borrowed(""),
@@ -140,6 +144,11 @@ impl Inspected {
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.target.get(self.path_bytes + 1..)
+    }
+
+    /// Its place in the zone's list.
+    pub(crate) const fn operation_index(&self) -> Option<u32> {
+        self.operation
     }
 
     /// What the state store answered to this fact.

@@ -6,12 +6,14 @@ mod end;
 mod head;
 mod inspected;
 mod message;
+mod scene;
 mod state;
 
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 pub use body::InspectedBody;
@@ -20,15 +22,16 @@ pub use inspected::Inspected;
 pub use message::{
     BodyLength, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead, Scheme, Surroundings,
 };
+pub use scene::Scene;
 pub use state::{StateAnswer, StateChange, StateStep};
 
 use crate::bundle::{Bundle, Zone};
-use crate::fact::{BodyUse, Phase};
+use crate::fact::{BodyUse, FactDef, HeaderUse, Phase};
 use crate::hash::{Hash64, Keys, SessionSource};
 use crate::observe::Sample;
 use crate::operations::Operation;
 use crate::record::Violation;
-use crate::rules::{self, Rule};
+use crate::rules::{Judging, Rule, Skips, Stage};
 use crate::timestamp::Timestamp;
 use crate::verdict::{Action, Effect, Verdict};
 use crate::violation::Refusal;
@@ -57,17 +60,28 @@ pub enum BodyNeed {
 #[derive(Debug)]
 pub struct Transaction {
     id: RequestId,
-    began: Timestamp,
     mode: Mode,
     keys: Keys,
     inspected: Inspected,
+    /// The request's headers, where a rule of a later phase asks for them.
+    request_headers: Option<Box<HeaderMap>>,
+    /// The response's, while a counter is asked.
+    response_headers: Option<Box<HeaderMap>>,
     session: Option<Session>,
     verdict: Verdict,
+    skips: Skips,
     /// What the driver was asked for last.
     waiting: Waiting,
     sample: Option<Box<Sample>>,
     sample_probability: Option<f32>,
     response_content_type: Option<Cow<'static, str>>,
+}
+
+/// The headers at hand.
+#[derive(Clone, Copy, Debug)]
+struct Headers<'h> {
+    request: Option<&'h HeaderMap>,
+    response: Option<&'h HeaderMap>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -89,12 +103,14 @@ impl Transaction {
     pub fn begin(bundle: Arc<Bundle>, keys: &Keys, id: RequestId, now: Timestamp, mode: Mode) -> Self {
         Self {
             id,
-            began: now,
             mode,
             keys: keys.clone(),
             verdict: Verdict::new(bundle.hash),
-            inspected: Inspected::new(bundle),
+            inspected: Inspected::new(bundle, now),
+            request_headers: None,
+            response_headers: None,
             session: None,
+            skips: Skips::default(),
             waiting: Waiting::Nothing,
             sample: None,
             sample_probability: None,
@@ -108,7 +124,7 @@ impl Transaction {
             return self.refuse(refusal);
         }
         self.identify(head);
-        let step = self.judge(Phase::RequestHead);
+        let step = self.judge(Phase::RequestHead, Headers { request: Some(head.headers), response: None });
         if self.verdict.action.passes() {
             self.begin_sample(head, around);
         }
@@ -175,7 +191,7 @@ impl Transaction {
             return;
         }
         let operation = end::operation_key(&self.inspected);
-        let probability = sampler.decide(operation, session.hash, &zone.observe, self.began, around.dice);
+        let probability = sampler.decide(operation, session.hash, &zone.observe, self.inspected.began, around.dice);
         if probability > 0.0 {
             self.sample = Some(Box::new(Sample::new(probability, &zone.observe, head, self.inspected.path())));
             self.sample_probability = Some(probability);
@@ -189,7 +205,10 @@ impl Transaction {
         body.take(piece);
         if last || body.over_limit().is_some() {
             self.waiting = Waiting::Nothing;
-            return self.judge(Phase::RequestBody);
+            let kept = self.request_headers.take();
+            let step = self.judge(Phase::RequestBody, Headers { request: kept.as_deref(), response: None });
+            self.request_headers = kept;
+            return step;
         }
         Step::NeedBody(need)
     }
@@ -198,10 +217,13 @@ impl Transaction {
     pub fn resume(&mut self, answers: &[StateAnswer]) -> Step {
         let Waiting::State(phase) = self.waiting else { return Step::Decided(self.verdict.action) };
         self.waiting = Waiting::Nothing;
-        let asking: Vec<_> = asking_rules(self.inspected.zone(), phase).map(|rule| rule.fact.name).collect();
+        let asking: Vec<_> = asking_rules(&self.inspected, phase).map(|fact| fact.name).collect();
         let answers = answers.iter().copied().chain(std::iter::repeat(StateAnswer::Failed));
         self.inspected.answers.extend(asking.into_iter().zip(answers));
-        self.run_rules(phase)
+        let (request, response) = (self.request_headers.take(), self.response_headers.take());
+        let step = self.judge_features(phase, Headers { request: request.as_deref(), response: response.as_deref() });
+        self.request_headers = request;
+        step
     }
 
     /// The upstream's response head was read.
@@ -212,7 +234,8 @@ impl Transaction {
             sample.response_head(head);
         }
         self.remember_host(head.status);
-        self.judge(Phase::ResponseHead)
+        let kept = self.request_headers.take();
+        self.judge(Phase::ResponseHead, Headers { request: kept.as_deref(), response: Some(head.headers) })
     }
 
     /// A zone that names no host learns those that answer successfully.
@@ -235,42 +258,68 @@ impl Transaction {
         let def = refusal.def();
         let (code, location) = (def.code.into(), def.location.to_owned());
         self.verdict.add(Violation { code, location, evidence: def.doc.to_owned(), rule: None, action: Action::Refuse });
-        self.verdict.decide(Action::Refuse, None);
+        self.verdict.decide(Action::Refuse, None, None);
         Step::Decided(Action::Refuse)
     }
 
-    /// Runs the rules of a phase, once what they need is there.
-    fn judge(&mut self, phase: Phase) -> Step {
+    /// Judges a phase stage by stage; a block that acts ends it, and then nothing is counted.
+    fn judge(&mut self, phase: Phase, headers: Headers<'_>) -> Step {
         if self.mode == Mode::Off {
             return Step::Decided(self.verdict.action);
         }
-        let zone = self.inspected.zone();
-        let steps: Vec<_> = asking_rules(zone, phase).filter_map(|rule| Some(rule.fact.state?(&self.inspected))).collect();
+        self.run(Stage::Custom, phase, headers);
+        if !self.verdict.action.passes() {
+            return Step::Decided(self.verdict.action);
+        }
+        let facts = asking_rules(&self.inspected, phase);
+        let steps: Vec<_> = facts.filter_map(|fact| Some(fact.state?(&self.inspected))).collect();
         if !steps.is_empty() {
+            self.keep(Stage::Limits, phase, headers);
             self.waiting = Waiting::State(phase);
             return Step::NeedState(steps);
         }
-        self.run_rules(phase)
+        self.judge_features(phase, headers)
     }
 
-    fn run_rules(&mut self, phase: Phase) -> Step {
-        if let Some(zone) = self.inspected.zone() {
-            rules::judge(zone.rules.of(phase), &self.inspected, self.mode, &mut self.verdict);
-        }
+    /// What is judged behind the limits.
+    fn judge_features(&mut self, phase: Phase, headers: Headers<'_>) -> Step {
+        self.run(Stage::Features, phase, headers);
         match phase {
-            Phase::RequestHead if self.verdict.action.passes() => self.begin_body(),
+            Phase::RequestHead if self.verdict.action.passes() => {
+                self.keep(Stage::Features, phase, headers);
+                self.begin_body(headers)
+            }
             Phase::RequestBody => self.end_body(),
             _ => Step::Decided(self.verdict.action),
         }
     }
 
+    fn run(&mut self, stage: Stage, phase: Phase, headers: Headers<'_>) {
+        let Some(zone) = self.inspected.zone() else { return };
+        let scene = Scene { seen: &self.inspected, request_headers: headers.request, response_headers: headers.response };
+        let judging = &mut Judging { mode: self.mode, verdict: &mut self.verdict, skips: &mut self.skips };
+        zone.rules.judge(stage, phase, &scene, judging);
+    }
+
+    /// Keeps copies of the headers that rules behind this stage of this phase ask for.
+    fn keep(&mut self, stage: Stage, phase: Phase, headers: Headers<'_>) {
+        let Some(zone) = self.inspected.zone() else { return };
+        let kept = |of: HeaderUse| zone.rules.read_after(stage, phase, of);
+        if self.request_headers.is_none() && kept(HeaderUse::Request) {
+            self.request_headers = headers.request.cloned().map(Box::new);
+        }
+        if phase == Phase::ResponseHead && kept(HeaderUse::Response) {
+            self.response_headers = headers.response.cloned().map(Box::new);
+        }
+    }
+
     /// Between head and body: asks for the body if a rule needs it, else goes on.
-    fn begin_body(&mut self) -> Step {
+    fn begin_body(&mut self, headers: Headers<'_>) -> Step {
         let Some(zone) = self.inspected.zone() else { return Step::Decided(self.verdict.action) };
-        let body_use = zone.rules.body_use(&self.inspected);
+        let body_use = zone.rules.body_use(&self.inspected, &self.skips);
         let limit_bytes = zone.inspection_limit_bytes;
         let need = match body_use {
-            BodyUse::Nothing => return self.judge(Phase::RequestBody),
+            BodyUse::Nothing => return self.judge(Phase::RequestBody, headers),
             BodyUse::Pieces => BodyNeed::Pieces,
             BodyUse::Whole => BodyNeed::Whole { limit_bytes },
         };
@@ -280,7 +329,7 @@ impl Transaction {
             body.announce(bytes);
         }
         if body.over_limit().is_some() {
-            return self.judge(Phase::RequestBody);
+            return self.judge(Phase::RequestBody, headers);
         }
         self.waiting = Waiting::Body(need);
         Step::NeedBody(need)
@@ -288,7 +337,7 @@ impl Transaction {
 
     /// The body is judged: it is kept only where the response's rules may still ask for it.
     fn end_body(&mut self) -> Step {
-        if self.inspected.zone().is_none_or(|zone| zone.rules.of(Phase::ResponseHead).is_empty()) {
+        if self.inspected.zone().is_none_or(|zone| zone.rules.is_idle(Phase::ResponseHead)) {
             self.inspected.body.release();
         }
         Step::Decided(self.verdict.action)
@@ -375,7 +424,9 @@ impl Transaction {
     }
 }
 
-/// The rules of a phase whose fact needs the state store.
-fn asking_rules(zone: Option<&Zone>, phase: Phase) -> impl Iterator<Item = &Rule> {
-    zone.into_iter().flat_map(move |zone| zone.rules.of(phase)).filter(|rule| rule.fact.state.is_some())
+/// The facts of a phase that need the state store.
+fn asking_rules(inspected: &Inspected, phase: Phase) -> impl Iterator<Item = &'static FactDef> {
+    let zone = inspected.zone().filter(|zone| zone.rules.asks_state);
+    let rules = zone.into_iter().flat_map(move |zone| zone.rules.about(Stage::Features, phase, inspected.operation));
+    rules.flat_map(Rule::facts).copied().filter(|fact| fact.state.is_some())
 }
