@@ -1,1 +1,1 @@
-"""The feature `rules`. So far its lists: named sets of addresses, host names, networks and redirects."""
+"""The feature `rules`: the language of conditions, and lists: named sets of addresses, host names, networks, redirects."""

@@ -1,0 +1,285 @@
+"""The door to the language: compiles an expression to the program that the engine runs (crates/engine/src/program).
+
+A program is `{"nodes": […]}`: each node names earlier ones by their index, the last is the root.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from ipaddress import IPv4Network, IPv6Network, summarize_address_range
+from typing import Any
+
+from hoplon.rules import claims, syntax
+from hoplon.rules.around import Around
+from hoplon.rules.check import Checker
+from hoplon.rules.dialects import Dialect
+from hoplon.rules.fields import CONSTANTS, COSTS, PHASES, FieldDef, dearer, engine_fields, later
+from hoplon.rules.parser import parse
+from hoplon.rules.refusal import Refusal
+
+Node = list[object]
+_HEADER_MAPS = ("http.request.headers", "http.response.headers")
+_EVERYTHING = Around()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which piece of the text a node was made of: characters `start` to `end` (not included)."""
+
+    node: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """An expression, ready for the bundle.
+
+    `type` is what it gives ("Boolean", "Array<String>" …), `phase` and `cost` the latest and dearest of its `facts`,
+    `lists` and `token_configurations` the names it uses, `places` where its parts stand in the text.
+    """
+
+    program: dict[str, Any]
+    type: str
+    phase: str
+    cost: str
+    facts: frozenset[str]
+    lists: frozenset[str]
+    token_configurations: frozenset[str]
+    places: tuple[Place, ...]
+
+
+def compile_expression(
+    text: str, dialect: Dialect, around: Around = _EVERYTHING, fields: Mapping[str, FieldDef] | None = None
+) -> Compiled:
+    """The program of a condition. Raises ExpressionError. `fields`: the engine's, unless a test has others."""
+    return _compile(text, dialect, around, fields, is_condition=True)
+
+
+def compile_value(
+    text: str, dialect: Dialect, around: Around = _EVERYTHING, fields: Mapping[str, FieldDef] | None = None
+) -> Compiled:
+    """The program of any value: a characteristic of a rate limit, a source of tokens. Raises ExpressionError."""
+    return _compile(text, dialect, around, fields, is_condition=False)
+
+
+def read_expression(
+    text: str, dialect: Dialect, around: Around, fields: Mapping[str, FieldDef]
+) -> tuple[syntax.Expression, str]:
+    """The checked tree of an expression, and the type of what it gives. Raises Refusal."""
+    _utf8(text)
+    expression = parse(text)
+    return expression, str(Checker(dialect, fields, around).value(expression))
+
+
+def _compile(
+    text: str, dialect: Dialect, around: Around, fields: Mapping[str, FieldDef] | None, *, is_condition: bool
+) -> Compiled:
+    known = engine_fields() if fields is None else fields
+    try:
+        expression, found = read_expression(text, dialect, around, known)
+        if is_condition:
+            Checker(dialect, known, around).condition(expression)
+        emitter = _Emitter(around)
+        emitter.emit(expression)
+    except Refusal as refusal:
+        raise refusal.within(text) from None
+    facts = emitter.names("fact")
+    return Compiled(
+        program={"nodes": emitter.nodes},
+        type=found,
+        phase=reduce(later, (known[name].phase for name in facts if name in known), PHASES[0]),
+        cost=reduce(dearer, (known[name].cost for name in facts if name in known), COSTS[0]),
+        facts=facts,
+        lists=emitter.lists(),
+        token_configurations=emitter.token_configurations(),
+        places=tuple(emitter.places),
+    )
+
+
+def _utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Refusal(error.start, "a lone surrogate is no character") from None
+
+
+class _Emitter:
+    """Writes nodes behind one another."""
+
+    def __init__(self, around: Around) -> None:
+        self.nodes: list[Node] = []
+        self.places: list[Place] = []
+        self._around = around
+
+    def emit(self, expression: syntax.Expression | syntax.Choice | syntax.Named | syntax.Pattern) -> int:
+        """Write an expression; the index of its node."""
+        node = self._emit(expression)
+        self.places.append(Place(node, expression.at.start, expression.at.end))
+        return node
+
+    def names(self, operation: str) -> frozenset[str]:
+        """The names in all nodes of an operation."""
+        return frozenset(str(node[1]) for node in self.nodes if node[0] == operation)
+
+    def lists(self) -> frozenset[str]:
+        return frozenset(str(node[2]) for node in self.nodes if node[0] == "in_list")
+
+    def token_configurations(self) -> frozenset[str]:
+        """The keys of maps that are keyed by token configurations."""
+        maps = [index for index, node in enumerate(self.nodes) if node[0] == "fact" and node[1] in _BY_CONFIGURATION]
+        return frozenset(str(node[2]) for node in self.nodes if node[0] == "key" and node[1] in maps)
+
+    def _node(self, node: Node) -> int:
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def _emit(self, expression: syntax.Expression | syntax.Choice | syntax.Named | syntax.Pattern) -> int:
+        match expression:
+            case syntax.Field(name=name):
+                return self._node(["str", CONSTANTS[name]] if name in CONSTANTS else ["fact", name])
+            case syntax.Call():
+                return self._call(expression)
+            case syntax.Path():
+                return self._path(expression)
+            case syntax.Compare():
+                return self._compare(expression)
+            case syntax.Not(operand=operand):
+                return self._node(["not", self.emit(operand)])
+            case syntax.Logic():
+                return self._logic(expression)
+        return self._node(_literal_node(expression))
+
+    def _call(self, call: syntax.Call) -> int:
+        if call.name in claims.FACTS:
+            return claims.emit_call(call, self._around, self._node)
+        arguments = [self._argument(call, argument) for argument in call.arguments]
+        return self._node(["call", call.name, *arguments])
+
+    def _argument(self, call: syntax.Call, argument: syntax.Expression) -> int:
+        """`concat` joins text: a number that is written out is text by then."""
+        if call.name == "concat" and isinstance(argument, syntax.Number):
+            return self._node(["str", str(argument.value)])
+        return self.emit(argument)
+
+    def _path(self, path: syntax.Path) -> int:
+        node = self.emit(path.base)
+        for number, step in enumerate(path.steps):
+            node = self._step(node, step, path)
+            if number + 1 < len(path.steps):
+                self.places.append(Place(node, path.at.start, step.at.end))
+        return node
+
+    def _step(self, node: int, step: syntax.Step, path: syntax.Path) -> int:
+        match step:
+            case syntax.Index(number=number):
+                return self._node(["index", node, number])
+            case syntax.Each():
+                return self._node(["each", node])
+            case syntax.Key(at=at, name=name):
+                return self._node(["key", node, _key(at, name, path)])
+
+    def _compare(self, compare: syntax.Compare) -> int:
+        left = self.emit(compare.left)
+        match compare.right:
+            case syntax.Choice(items=items):
+                return self._node(["in", left, _members(items)])
+            case syntax.Named(name=name):
+                return self._node(["in_list", left, name])
+            case syntax.Pattern(text=text):
+                return self._node(["matches", left, text])
+            case syntax.Text(value=value) if compare.operator in ("wildcard", "strict_wildcard"):
+                return self._node([compare.operator, left, value.decode()])
+            case syntax.Number(value=value) if compare.operator == "bitand":
+                return self._node(["bitand", left, value])
+            case right:
+                return self._node([compare.operator, left, self.emit(right)])
+
+    def _logic(self, logic: syntax.Logic) -> int:
+        nodes = [self.emit(operand) for operand in logic.operands]
+        if logic.operator != "xor":
+            return self._node([logic.operator, *nodes])
+        return reduce(lambda one, other: self._node(["xor", one, other]), nodes)
+
+
+_BY_CONFIGURATION = frozenset({claims.CLAIMS_FACT, claims.FACTS["is_jwt_valid"], claims.FACTS["is_jwt_present"]})
+
+
+def _key(at: syntax.Span, name: bytes, path: syntax.Path) -> str:
+    """The key of a map. Header names are kept in lower case, so they are looked up in lower case."""
+    try:
+        text = name.decode()
+    except UnicodeDecodeError:
+        raise Refusal(at.start, "a key is UTF-8 text") from None
+    return text.lower() if path.base.name in _HEADER_MAPS else text
+
+
+def _literal_node(expression: object) -> Node:
+    match expression:
+        case syntax.Truth(value=value):
+            return ["bool", value]
+        case syntax.Text(value=value):
+            return _text_node(value)
+        case syntax.Number(value=value):
+            return ["int", value]
+        case syntax.Address(value=address):
+            return ["ip", str(address)]
+    raise AssertionError(f"the checker lets no {type(expression).__name__} through here")
+
+
+def _text_node(value: bytes) -> Node:
+    try:
+        return ["str", value.decode()]
+    except UnicodeDecodeError:
+        return ["bytes", b64encode(value).decode()]
+
+
+def _members(items: tuple[syntax.Literals, ...]) -> dict[str, Any]:
+    """A set as the engine takes it: sorted, without what is in it twice."""
+    if isinstance(items[0], syntax.Text):
+        return _strings([item.value for item in items if isinstance(item, syntax.Text)])
+    if isinstance(items[0], (syntax.Number, syntax.Numbers)):
+        return {"ints": _merged([_bounds(item) for item in items])}
+    return {"ips": sorted({network for item in items for network in _networks(item)})}
+
+
+def _strings(values: list[bytes]) -> dict[str, Any]:
+    distinct = sorted(set(values))
+    try:
+        return {"strs": [value.decode() for value in distinct]}
+    except UnicodeDecodeError:
+        return {"bytes": [b64encode(value).decode() for value in distinct]}
+
+
+def _bounds(item: syntax.Literals) -> tuple[int, int]:
+    match item:
+        case syntax.Number(value=value):
+            return value, value
+        case syntax.Numbers(low=low, high=high):
+            return low, high
+    raise AssertionError("a set holds one kind")
+
+
+def _merged(ranges: list[tuple[int, int]]) -> list[list[int]]:
+    merged: list[list[int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1][1] = max(merged[-1][1], high)
+        else:
+            merged.append([low, high])
+    return merged
+
+
+def _networks(item: syntax.Literals) -> list[str]:
+    match item:
+        case syntax.Address(value=address):
+            return [str(address)]
+        case syntax.Network(first=first, last=last):
+            return [_plain(network) for network in summarize_address_range(first, last)]
+    raise AssertionError("a set holds one kind")
+
+
+def _plain(network: IPv4Network | IPv6Network) -> str:
+    """A network of one address is that address."""
+    return str(network.network_address if network.prefixlen == network.max_prefixlen else network)

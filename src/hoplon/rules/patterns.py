@@ -1,0 +1,43 @@
+"""What may stand on the right of `matches` and `wildcard`."""
+
+MAX_PATTERN_CHARACTERS = 4_096
+"""The longest regular expression; the engine bounds what it compiles to as well."""
+MAX_STARS = 16
+"""So many `*` may stand in one wildcard."""
+
+Fault = tuple[str, str | None]
+"""A sentence and a hint."""
+
+
+def regex_fault(pattern: str) -> Fault | None:
+    """Why the engine would refuse a regular expression, None when it takes it."""
+    if len(pattern) > MAX_PATTERN_CHARACTERS:
+        return f"a regular expression has at most {MAX_PATTERN_CHARACTERS:,} characters", "match something shorter"
+    from hoplon import _native
+
+    check_regex = getattr(_native, "check_regex", None)
+    fault = check_regex(pattern) if check_regex is not None else None
+    return (f"the regular expression is refused: {fault}", None) if fault else None
+
+
+def wildcard_fault(pattern: bytes) -> Fault | None:
+    """Why a wildcard is refused. `\\*` and `\\\\` are its escapes; `**` is invalid (Cloudflare's page "Operators")."""
+    if not _is_utf8(pattern):
+        return "a wildcard is UTF-8 text", "bytes are compared with `contains` or `matches`"
+    stars, was_star, rest = 0, False, iter(pattern.decode())
+    for character in rest:
+        if character == "\\" and next(rest, "") not in ("*", "\\"):
+            return "in a wildcard a backslash stands before `*` or another one", r'r"…" keeps them: r"a\*b"'
+        if character == "*" and was_star:
+            return "`**` in a wildcard is no more than `*`", "write one `*`"
+        was_star = character == "*"
+        stars += was_star
+    return (f"a wildcard has at most {MAX_STARS} `*`", "use `matches`") if stars > MAX_STARS else None
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

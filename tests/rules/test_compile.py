@@ -1,0 +1,139 @@
+"""What expressions compile to: the program of the contract with the engine, node by node."""
+
+from typing import Any
+
+import pytest
+
+from hoplon.rules.around import Around
+from hoplon.rules.compile import compile_expression, compile_value
+from hoplon.rules.dialects import AUTHORIZATION, COUNTING, CUSTOM, TOKENS
+from support.rules import FIELDS
+
+HEADERS = ["fact", "http.request.headers"]
+PROGRAMS: dict[str, list[list[Any]]] = {
+    "ssl": [["fact", "ssl"]],
+    "not ssl": [["fact", "ssl"], ["not", 0]],
+    "true": [["bool", True]],
+    'http.host eq "a"': [["fact", "http.host"], ["str", "a"], ["eq", 0, 1]],
+    r'http.host eq "\xff"': [["fact", "http.host"], ["bytes", "/w=="], ["eq", 0, 1]],
+    "ip.src ne 10.0.0.1": [["fact", "ip.src"], ["ip", "10.0.0.1"], ["ne", 0, 1]],
+    'http.host ~ "a.b"': [["fact", "http.host"], ["matches", 0, "a.b"]],
+    'http.host wildcard "*.a"': [["fact", "http.host"], ["wildcard", 0, "*.a"]],
+    'http.host strict wildcard "*.a"': [["fact", "http.host"], ["strict_wildcard", 0, "*.a"]],
+    "http.request.body.size & 0x10": [["fact", "http.request.body.size"], ["bitand", 0, 16]],
+    "http.request.body.size in {7 1..3 3..5 -1}": [
+        ["fact", "http.request.body.size"],
+        ["in", 0, {"ints": [[-1, -1], [1, 5], [7, 7]]}],
+    ],
+    'http.host in {"b" "a" "b"}': [["fact", "http.host"], ["in", 0, {"strs": ["a", "b"]}]],
+    r'http.host in {"b" "\xfe"}': [["fact", "http.host"], ["in", 0, {"bytes": ["Yg==", "/g=="]}]],
+    "ip.src in {10.0.0.3..10.0.0.4 10.1.0.0/16}": [
+        ["fact", "ip.src"],
+        ["in", 0, {"ips": ["10.0.0.3", "10.0.0.4", "10.1.0.0/16"]}],
+    ],
+    "ip.src in $office_1": [["fact", "ip.src"], ["in_list", 0, "office_1"]],
+    "ssl xor ssl ^^ ssl": [["fact", "ssl"], ["fact", "ssl"], ["fact", "ssl"], ["xor", 0, 1], ["xor", 3, 2]],
+    'http.request.headers["X-Y"][0] eq "a"': [
+        HEADERS,
+        ["key", 0, "x-y"],
+        ["index", 1, 0],
+        ["str", "a"],
+        ["eq", 2, 3],
+    ],
+    'any(lower(http.request.headers["x"][*])[*] contains "a")': [
+        HEADERS,
+        ["key", 0, "x"],
+        ["each", 1],
+        ["call", "lower", 2],
+        ["each", 3],
+        ["str", "a"],
+        ["contains", 4, 5],
+        ["call", "any", 6],
+    ],
+    'concat(http.host, 2) eq ""': [
+        ["fact", "http.host"],
+        ["str", "2"],
+        ["call", "concat", 0, 1],
+        ["str", ""],
+        ["eq", 2, 3],
+    ],
+    'cf.colo.id eq "HOPLON"': [["str", "HOPLON"], ["str", "HOPLON"], ["eq", 0, 1]],
+}
+
+
+@pytest.mark.parametrize("text", PROGRAMS)
+def test_programs(text: str) -> None:
+    assert compile_expression(text, CUSTOM, fields=FIELDS).program == {"nodes": PROGRAMS[text]}
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("ssl or ssl and ssl", "ssl or (ssl and ssl)"),
+        ("ssl xor ssl and ssl", "ssl xor (ssl and ssl)"),
+        ("ssl or ssl xor ssl", "ssl or (ssl xor ssl)"),
+        ("not ssl and ssl", "(not ssl) and ssl"),
+        ("!ssl && ssl || ssl ^^ ssl", "((not ssl) and ssl) or (ssl xor ssl)"),
+        ('not http.host eq "a"', 'not (http.host eq "a")'),
+    ],
+)
+def test_precedence_is_not_and_xor_or(text: str, same: str) -> None:
+    one, other = (compile_expression(each, CUSTOM, fields=FIELDS) for each in (text, same))
+    assert one.program == other.program
+
+
+def test_a_token_rule_reads_maps_by_configuration() -> None:
+    compiled = compile_expression('is_jwt_valid("a") or not is_jwt_present("b")', TOKENS, fields=FIELDS)
+    assert compiled.program["nodes"] == [
+        ["fact", "hoplon.token.valid"],
+        ["key", 0, "a"],
+        ["fact", "hoplon.token.present"],
+        ["key", 2, "b"],
+        ["not", 3],
+        ["or", 1, 4],
+    ]
+    assert compiled.token_configurations == {"a", "b"}
+
+
+def test_a_condition_over_claims() -> None:
+    around = Around(token_configurations=["cfg"], path_variables=["shop", "user"])
+    compiled = compile_expression('claim("sub") eq path_variable("user")', AUTHORIZATION, around, FIELDS)
+    assert compiled.program["nodes"] == [
+        ["str", "sub"],
+        ["fact", "http.request.jwt.claims"],
+        ["key", 1, "cfg"],
+        ["index", 2, 0],
+        ["call", "lookup_json_text", 3, 0],
+        ["fact", "hoplon.operation.variables"],
+        ["key", 5, "var2"],
+        ["eq", 4, 6],
+    ]
+
+
+def test_a_parameter_that_stands_twice_says_nothing() -> None:
+    around = Around(token_configurations=["cfg"])
+    nodes = compile_expression('query("user") eq claim("$.a[\'b\'][0]")', AUTHORIZATION, around, FIELDS).program[
+        "nodes"
+    ]
+    assert nodes[:3] == [["fact", "http.request.uri.args"], ["key", 0, "user"], ["call", "only", 1]]
+    assert nodes[3:6] == [["str", "a"], ["str", "b"], ["int", 0]]
+
+
+def test_phase_and_cost_are_the_latest_and_dearest() -> None:
+    compiled = compile_expression("ssl and len(http.request.body.raw) gt 1", CUSTOM, fields=FIELDS)
+    assert (compiled.phase, compiled.cost) == ("request_body", "parse")
+    assert compiled.facts == {"ssl", "http.request.body.raw"}
+    assert compile_expression("http.response.code eq 401", COUNTING, fields=FIELDS).phase == "response_head"
+
+
+def test_values_are_compiled_with_their_type() -> None:
+    compiled = compile_value('http.request.headers["x-api-key"]', CUSTOM, fields=FIELDS)
+    assert compiled.type == "Array<String>"
+    assert compiled.program["nodes"] == [HEADERS, ["key", 0, "x-api-key"]]
+
+
+def test_places_say_where_each_part_stands() -> None:
+    text = "ssl and\n len(http.host) eq 3"
+    compiled = compile_expression(text, CUSTOM, fields=FIELDS)
+    parts = {text[place.start : place.end] for place in compiled.places}
+    assert parts == {"ssl", "len(http.host)", "http.host", "3", "len(http.host) eq 3", text}
