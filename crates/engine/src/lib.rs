@@ -10,6 +10,7 @@ pub mod hash;
 pub mod host;
 pub mod identity;
 pub mod json;
+pub mod limits;
 pub mod observe;
 pub mod operations;
 pub mod program;
