@@ -32,7 +32,10 @@ impl Identifier {
     fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
         match self {
             Self::Header(name) => headers.get_all(name).iter().map(|value| value.as_bytes()).find(|value| !value.is_empty()),
-            Self::Cookie(name) => headers.get_all(COOKIE).iter().find_map(|pairs| cookie(pairs.as_bytes(), name.as_bytes())),
+            Self::Cookie(name) => {
+                let fields = headers.get_all(COOKIE).iter();
+                fields.flat_map(|pairs| cookie_values(pairs.as_bytes(), name.as_bytes())).find(|value| !value.is_empty())
+            }
         }
     }
 
@@ -50,13 +53,13 @@ impl Identifier {
     }
 }
 
-/// The value of a cookie in `name=value; name=value` (RFC 6265 §4.2.1).
-fn cookie<'h>(pairs: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
-    pairs.split(|byte| *byte == b';').find_map(|pair| {
+/// The values of the cookies with this name in `name=value; name=value` (RFC 6265 §4.2.1), in their order.
+pub(crate) fn cookie_values<'h>(pairs: &'h [u8], name: &[u8]) -> impl Iterator<Item = &'h [u8]> {
+    pairs.split(|byte| *byte == b';').filter_map(move |pair| {
         let pair = pair.trim_ascii();
         let equals = pair.iter().position(|byte| *byte == b'=')?;
         let (found, value) = (pair[..equals].trim_ascii_end(), pair[equals + 1..].trim_ascii_start());
-        (found == name && !value.is_empty()).then_some(value)
+        (found == name).then_some(value)
     })
 }
 

@@ -18,6 +18,7 @@ pub mod record;
 pub mod rules;
 pub mod testing;
 pub mod timestamp;
+pub mod tokens;
 pub mod transaction;
 pub mod url;
 pub mod value;
