@@ -26,10 +26,17 @@ pub enum Algorithm {
 /// What a key of an algorithm is.
 #[derive(Clone, Copy)]
 pub(super) enum KeyShape {
-    Secret { hash: hmac::Algorithm, min_bytes: usize },
+    Secret {
+        hash: hmac::Algorithm,
+        min_bytes: usize,
+    },
     Rsa(&'static RsaParameters),
     /// A point on this curve, each coordinate of so many bytes.
-    Ec { curve: &'static str, coordinate_bytes: usize, verification: &'static dyn VerificationAlgorithm },
+    Ec {
+        curve: &'static str,
+        coordinate_bytes: usize,
+        verification: &'static dyn VerificationAlgorithm,
+    },
     Ed25519,
 }
 

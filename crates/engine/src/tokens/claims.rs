@@ -52,7 +52,8 @@ impl Verified {
 
     /// About how much memory it takes, bytes.
     pub(super) fn bytes(&self) -> usize {
-        let texts = [&self.issuer, &self.subject, &self.jwt_id].into_iter().chain(&self.selected).flatten().chain(&self.audiences);
+        let texts =
+            [&self.issuer, &self.subject, &self.jwt_id].into_iter().chain(&self.selected).flatten().chain(&self.audiences);
         let texts: usize = texts.map(|text| text.len() + 32).sum();
         size_of::<Self>() + self.payload.len() + texts
     }

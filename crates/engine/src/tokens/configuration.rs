@@ -123,15 +123,16 @@ impl Checks {
 
     fn check_claims(&self, verified: &Verified, root: Value<'_, '_>) -> Result<(), TokenError> {
         // RFC 7519 §4.1.1: `iss` is a string, compared exactly; a number that reads alike is none.
-        let is_issuer = |issuer: &Box<str>| root.get("iss").is_some_and(|iss| iss.as_str().as_deref() == Some(issuer));
-        if !self.issuers.is_empty() && !self.issuers.iter().any(is_issuer) {
+        let issuer = root.get("iss").and_then(Value::as_str);
+        let is_issuer = issuer.is_some_and(|issuer| self.issuers.iter().any(|allowed| **allowed == *issuer));
+        if !self.issuers.is_empty() && !is_issuer {
             return Err(TokenError::Issuer);
         }
         if !self.audiences.is_empty() && !verified.audiences.iter().any(|audience| self.audiences.contains(audience)) {
             return Err(TokenError::Audience);
         }
-        let is_there = |name: &Box<str>| root.get(name).is_some_and(|value| value.kind() != Kind::Null);
-        if self.required_claims.iter().all(is_there) { Ok(()) } else { Err(TokenError::ClaimMissing) }
+        let is_there = |name: &str| root.get(name).is_some_and(|value| value.kind() != Kind::Null);
+        if self.required_claims.iter().all(|name| is_there(name)) { Ok(()) } else { Err(TokenError::ClaimMissing) }
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Key {
 
 enum Material {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     /// The secret with this id was not delivered, or is too short.
     Missing(Box<str>),
 }
@@ -164,7 +164,7 @@ fn shared_secret(
 ) -> Result<Material, Mistake> {
     let id = jwk.secret.as_deref().ok_or(("secret", "is missing: the id under which the secret is delivered".to_owned()))?;
     let delivered = secret(id).filter(|bytes| bytes.len() >= min_bytes);
-    Ok(delivered.map_or_else(|| Material::Missing(id.into()), |bytes| Material::Secret(hmac::Key::new(hash, &bytes))))
+    Ok(delivered.map_or_else(|| Material::Missing(id.into()), |bytes| Material::Secret(hmac::Key::new(hash, &bytes).into())))
 }
 
 fn rsa(jwk: &Jwk, parameters: &'static signature::RsaParameters) -> Result<ParsedPublicKey, Mistake> {

@@ -62,6 +62,10 @@ impl KeySet {
     /// A set of one kind asked for the other is the classical confusion of algorithms.
     fn why_none(&self, algorithm: Algorithm) -> TokenError {
         let is_other_kind = |key: &Key| key.algorithm.is_symmetric() != algorithm.is_symmetric();
-        if !self.0.is_empty() && self.0.iter().all(is_other_kind) { TokenError::AlgorithmMismatch } else { TokenError::KeyUnknown }
+        if !self.0.is_empty() && self.0.iter().all(is_other_kind) {
+            TokenError::AlgorithmMismatch
+        } else {
+            TokenError::KeyUnknown
+        }
     }
 }
