@@ -1,1 +1,1 @@
-"""The feature `rules`: the language of conditions, and lists: named sets of addresses, host names, networks, redirects."""
+"""The feature `rules`: the language of conditions, and named lists of addresses, host names, networks, redirects."""

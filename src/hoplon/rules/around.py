@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-ListKind = Literal["ip", "string", "int"]
+ListKind = Literal["ip", "string", "int", "hostname"]
 
 
 @dataclass(frozen=True, slots=True)

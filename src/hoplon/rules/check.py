@@ -17,7 +17,7 @@ from hoplon.rules.refusal import Refusal, did_you_mean, shown
 from hoplon.rules.types import ADDRESS, BOOLEAN, BOOLEANS, INTEGER, STRING, Type, array
 from hoplon.rules.unavailable import why_unavailable
 
-_LIST_KINDS = {"ip": ADDRESS, "string": STRING, "int": INTEGER}
+_LIST_KINDS = {"ip": ADDRESS, "string": STRING, "hostname": STRING, "int": INTEGER}
 _ORDERED = (STRING, INTEGER)
 _TYPES_OF: dict[str, tuple[Type, ...]] = {
     **dict.fromkeys(("eq", "ne"), (STRING, INTEGER, ADDRESS)),
@@ -109,7 +109,7 @@ class Checker:
     def _unknown_field(self, field: syntax.Field) -> Refusal:
         names = (*self._fields, *CONSTANTS)
         sentence = why_unavailable(field.name)
-        if sentence and not get_close_matches(field.name, names, n=1, cutoff=_SLIP):
+        if sentence and not get_close_matches(field.name[:100], names, n=1, cutoff=_SLIP):
             return Refusal(field.at.start, sentence)
         hint = did_you_mean(field.name, names, f'text stands in quotes: `"{shown(field.name)}"`')
         return Refusal(field.at.start, f"unknown field `{shown(field.name)}`", hint)

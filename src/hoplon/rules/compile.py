@@ -4,10 +4,10 @@ A program is `{"nodes": […]}`: each node names earlier ones by their index, th
 """
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from ipaddress import IPv4Network, IPv6Network, summarize_address_range
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, summarize_address_range
 from typing import Any
 
 from hoplon.rules import claims, syntax
@@ -21,6 +21,8 @@ from hoplon.rules.refusal import Refusal
 Node = list[object]
 _HEADER_MAPS = ("http.request.headers", "http.response.headers")
 _EVERYTHING = Around()
+MAX_NETWORKS = 10_000
+"""A range of addresses is given to the engine as networks; so many may come of one set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _utf8(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Refusal(error.start, "a lone surrogate is no character") from None
+        raise Refusal(error.start, "this is no UTF-8 text") from None
 
 
 class _Emitter:
@@ -241,7 +243,7 @@ def _members(items: tuple[syntax.Literals, ...]) -> dict[str, Any]:
         return _strings([item.value for item in items if isinstance(item, syntax.Text)])
     if isinstance(items[0], (syntax.Number, syntax.Numbers)):
         return {"ints": _merged([_bounds(item) for item in items])}
-    return {"ips": sorted({network for item in items for network in _networks(item)})}
+    return {"ips": _networks(items)}
 
 
 def _strings(values: list[bytes]) -> dict[str, Any]:
@@ -261,7 +263,7 @@ def _bounds(item: syntax.Literals) -> tuple[int, int]:
     raise AssertionError("a set holds one kind")
 
 
-def _merged(ranges: list[tuple[int, int]]) -> list[list[int]]:
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[list[int]]:
     merged: list[list[int]] = []
     for low, high in sorted(ranges):
         if merged and low <= merged[-1][1] + 1:
@@ -271,12 +273,27 @@ def _merged(ranges: list[tuple[int, int]]) -> list[list[int]]:
     return merged
 
 
-def _networks(item: syntax.Literals) -> list[str]:
+def _networks(items: tuple[syntax.Literals, ...]) -> list[str]:
+    """The networks that hold exactly these addresses, IPv4 first."""
+    networks: list[str] = []
+    for kind in (IPv4Address, IPv6Address):
+        spans = [_span(item) for item in items]
+        merged = _merged((int(first), int(last)) for first, last in spans if isinstance(first, kind))
+        for low, high in merged:
+            networks += [_plain(network) for network in summarize_address_range(kind(low), kind(high))]
+            if len(networks) > MAX_NETWORKS:
+                raise Refusal(
+                    items[0].at.start, f"the set falls into more than {MAX_NETWORKS:,} networks", "use a list"
+                )
+    return networks
+
+
+def _span(item: syntax.Literals) -> tuple[syntax.IpAddress, syntax.IpAddress]:
     match item:
         case syntax.Address(value=address):
-            return [str(address)]
+            return address, address
         case syntax.Network(first=first, last=last):
-            return [_plain(network) for network in summarize_address_range(first, last)]
+            return first, last
     raise AssertionError("a set holds one kind")
 
 

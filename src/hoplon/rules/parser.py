@@ -48,6 +48,8 @@ def parse(text: str) -> Expression:
             f"an expression has at most {MAX_CHARACTERS:,} characters, this one has {len(text):,}",
             "put long sets into a list (`in $name`), or write several rules",
         )
+    if not text.strip(" \t\r\n"):
+        raise Refusal(0, "the expression is empty", "`true` is an expression that always holds")
     parser = _Parser(text)
     expression = parser.expression()
     parser.end()

@@ -1,0 +1,315 @@
+"""A slow, obvious evaluator of expressions: the law that the engine is held against.
+
+It walks the syntax tree (never the program) over facts that are plain Python values: bool, int, bytes, addresses,
+lists, dicts by text. What a request does not have is not in the dict. Where each rule comes from: rule-language.md.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Any
+
+from hoplon.rules import syntax
+
+Facts = Mapping[str, Any]
+Lists = Mapping[str, Callable[[Any], bool]]
+
+
+class _Missing:
+    """There is no such value."""
+
+
+MISSING = _Missing()
+
+
+class Stream(list[Any]):
+    """What `[*]` gives: the elements of an array, one after the other."""
+
+
+def is_true(expression: syntax.Expression, facts: Facts, lists: Lists | None = None) -> bool:
+    """Whether a condition holds."""
+    return value_of(expression, facts, lists) is True
+
+
+def value_of(expression: Any, facts: Facts, lists: Lists | None = None) -> Any:
+    """What an expression gives: a value, MISSING, or a Stream."""
+    match expression:
+        case syntax.Truth() | syntax.Text() | syntax.Number() | syntax.Address():
+            return expression.value
+        case syntax.Field(name=name):
+            return b"HOPLON" if name == "cf.colo.id" else facts.get(name, MISSING)
+        case syntax.Path(base=base, steps=steps):
+            found = value_of(base, facts, lists)
+            for step in steps:
+                found = _step(found, step, is_header=base.name == "http.request.headers")
+            return found
+        case syntax.Call():
+            return _call(expression, facts, lists)
+        case syntax.Compare():
+            return _each(
+                value_of(expression.left, facts, lists),
+                lambda left: _compares(expression.operator, left, expression.right, facts, lists),
+            )
+        case syntax.Not(operand=operand):
+            return _negated(_truth(value_of(operand, facts, lists)))
+        case syntax.Logic():
+            return _joined(expression.operator, [_truth(value_of(one, facts, lists)) for one in expression.operands])
+    raise AssertionError(expression)
+
+
+def _step(found: Any, step: syntax.Step, *, is_header: bool) -> Any:
+    if isinstance(step, syntax.Each):
+        return _spread(found)
+    key = step.number if isinstance(step, syntax.Index) else step.name.decode()
+    if is_header and isinstance(key, str):
+        key = key.lower()
+    if isinstance(found, Stream):
+        return Stream(inner for one in found if (inner := _inside(one, key)) is not MISSING)
+    return _inside(found, key)
+
+
+def _spread(found: Any) -> Any:
+    """A missing array has no elements; what it is gone through for decides what that means."""
+    if found is MISSING:
+        return MISSING_STREAM
+    if isinstance(found, Stream):
+        return Stream(inner for one in found for inner in _elements(one))
+    return Stream(_elements(found))
+
+
+MISSING_STREAM = Stream()
+"""`[*]` of a missing value: known by its identity."""
+
+
+def _elements(found: Any) -> list[Any]:
+    return list(found.values()) if isinstance(found, dict) else list(found)
+
+
+def _inside(found: Any, key: int | str) -> Any:
+    if isinstance(found, dict):
+        return found.get(key, MISSING)
+    return found[key] if isinstance(found, list) and isinstance(key, int) and key < len(found) else MISSING
+
+
+def _each(left: Any, compares: Callable[[Any], bool]) -> Any:
+    if isinstance(left, Stream):
+        return [compares(one) for one in left]
+    return left is not MISSING and compares(left)
+
+
+def _truth(found: Any) -> Any:
+    return False if found is MISSING else found
+
+
+def _negated(found: Any) -> Any:
+    return [not one for one in found] if isinstance(found, list) else not found
+
+
+def _joined(operator: str, found: list[Any]) -> Any:
+    if not isinstance(found[0], list):
+        return _LOGIC[operator](found)
+    shortest = min(len(one) for one in found)
+    return [_LOGIC[operator]([one[at] for one in found]) for at in range(shortest)]
+
+
+_LOGIC: dict[str, Callable[[Sequence[bool]], bool]] = {
+    "and": all,
+    "or": any,
+    "xor": lambda found: sum(found) % 2 == 1,
+}
+
+
+def _compares(operator: str, left: Any, right: Any, facts: Facts, lists: Lists | None) -> bool:
+    match right:
+        case syntax.Choice(items=items):
+            return any(_is_in(left, item) for item in items)
+        case syntax.Named(name=name):
+            return lists is not None and name in lists and lists[name](left)
+        case syntax.Pattern(text=text):
+            return re.search(text.replace("$", r"\Z").encode(), left) is not None
+    other = value_of(right, facts, lists)
+    return other is not MISSING and _OPERATORS[operator](left, other)
+
+
+def _is_in(left: Any, item: Any) -> bool:
+    match item:
+        case syntax.Numbers(low=low, high=high):
+            return bool(low <= left <= high)
+        case syntax.Network(first=first, last=last):
+            return type(left) is type(first) and int(first) <= int(left) <= int(last)
+    return bool(left == item.value)
+
+
+def _wildcard(value: bytes, pattern: bytes, flags: int) -> bool:
+    """As a regular expression: what is between stars literally, a star is anything."""
+    pieces, rest = [b""], iter(pattern.decode())
+    for character in rest:
+        if character == "*":
+            pieces.append(b"")
+        else:
+            pieces[-1] += (next(rest) if character == "\\" else character).encode()
+    return re.fullmatch(b".*".join(re.escape(piece) for piece in pieces), value, flags | re.DOTALL) is not None
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda left, right: left == right,
+    "ne": lambda left, right: left != right,
+    "lt": lambda left, right: left < right,
+    "le": lambda left, right: left <= right,
+    "gt": lambda left, right: left > right,
+    "ge": lambda left, right: left >= right,
+    "contains": lambda left, right: right in left,
+    "bitand": lambda left, right: left & right != 0,
+    "wildcard": lambda left, right: _wildcard(left, right, re.IGNORECASE),
+    "strict_wildcard": lambda left, right: _wildcard(left, right, 0),
+}
+
+
+def _call(call: syntax.Call, facts: Facts, lists: Lists | None) -> Any:
+    first, *others = (value_of(argument, facts, lists) for argument in call.arguments)
+    if call.name == "concat":
+        first, *others = (str(one).encode() if isinstance(one, int) else one for one in (first, *others))
+    if not isinstance(first, Stream):
+        return _applied(call.name, first, others)
+    if first is MISSING_STREAM:
+        return MISSING
+    return [found for one in first if (found := _applied(call.name, one, others)) is not MISSING]
+
+
+def _applied(name: str, first: Any, others: list[Any]) -> Any:
+    if name == "concat":
+        return _concat([first, *others])
+    if first is MISSING or MISSING in others:
+        return MISSING
+    return FUNCTIONS[name](first, *others)
+
+
+def _concat(parts: list[Any]) -> Any:
+    there = [part for part in parts if part is not MISSING]
+    if not there:
+        return MISSING
+    return b"".join(there) if isinstance(there[0], bytes) else [one for part in there for one in part]
+
+
+def _cidr(address: IPv4Address | IPv6Address, bits4: int, bits6: int) -> Any:
+    bits = bits4 if isinstance(address, IPv4Address) else bits6
+    return ip_network((address, bits), strict=False).network_address
+
+
+def _decode_base64(source: bytes) -> Any:
+    """The standard alphabet; `=` at the end may be left out, but may not be wrong; unused bits are zero."""
+    body = source.rstrip(b"=")
+    padding = len(source) - len(body)
+    if (padding and len(source) % 4) or padding > 2 or len(body) % 4 == 1:
+        return MISSING
+    try:
+        decoded = base64.b64decode(body + b"=" * (-len(body) % 4), validate=True)
+    except binascii.Error:
+        return MISSING
+    return decoded if base64.b64encode(decoded).rstrip(b"=") == body else MISSING
+
+
+def _substring(source: bytes, start: int, end: int | None = None) -> bytes:
+    begin, stop = (
+        max(0, len(source) + at) if at < 0 else min(at, len(source))
+        for at in (start, len(source) if end is None else end)
+    )
+    return source[begin:stop] if begin < stop else b""
+
+
+def _url_decode(source: bytes, options: bytes = b"") -> bytes:
+    for _ in range(16 if b"r" in options else 1):
+        decoded = _url_decode_once(source, with_unicode=b"u" in options)
+        if decoded == source:
+            break
+        source = decoded
+    return source
+
+
+def _url_decode_once(source: bytes, *, with_unicode: bool) -> bytes:
+    found, at = bytearray(), 0
+    while at < len(source):
+        rest = source[at:]
+        pair = re.match(rb"%u([Dd][89ABab]..)%u([Dd][C-Fc-f]..)", rest) if with_unicode else None
+        if pair and all(re.fullmatch(rb"[0-9A-Fa-f]{4}", half) for half in pair.groups()):
+            high, low = (int(half, 16) for half in pair.groups())
+            found += chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).encode()
+            at += 12
+        elif (
+            with_unicode and (one := re.match(rb"%u([0-9A-Fa-f]{4})", rest)) and not 0xD800 <= int(one[1], 16) <= 0xDFFF
+        ):
+            found += chr(int(one[1], 16)).encode()
+            at += 6
+        elif byte := re.match(rb"%([0-9A-Fa-f]{2})", rest):
+            found.append(int(byte[1], 16))
+            at += 3
+        else:
+            found += b" " if rest[:1] == b"+" else rest[:1]
+            at += 1
+    return bytes(found)
+
+
+def _lookup(source: bytes, keys: Sequence[bytes | int]) -> Any:
+    """The JSON value that the keys lead to; numbers as they are written, wrapped to tell them apart."""
+    try:
+        found = json.loads(source.decode(), parse_int=_Written, parse_float=_Written, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return MISSING
+    for key in keys:
+        if isinstance(key, bytes) and isinstance(found, dict):
+            found = found.get(key.decode(), MISSING)
+        elif isinstance(key, int) and isinstance(found, list) and 0 <= key < len(found):
+            found = found[key]
+        else:
+            return MISSING
+    return found
+
+
+class _Written(str):
+    """A number as it stands in the JSON."""
+
+    __slots__ = ()
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _json_string(source: bytes, *keys: bytes | int) -> Any:
+    found = _lookup(source, keys)
+    if not isinstance(found, str) or isinstance(found, _Written):
+        return MISSING
+    try:
+        return found.encode()
+    except UnicodeEncodeError:
+        return MISSING
+
+
+def _json_integer(source: bytes, *keys: bytes | int) -> Any:
+    found = _lookup(source, keys)
+    if isinstance(found, _Written) and re.fullmatch(r"-?[0-9]+", found) and -(2**63) <= int(found) < 2**63:
+        return int(found)
+    return MISSING
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "any": any,
+    "all": all,
+    "cidr": _cidr,
+    "cidr6": lambda address, bits: _cidr(address, 32, bits),
+    "decode_base64": _decode_base64,
+    "ends_with": lambda source, part: source.endswith(part),
+    "starts_with": lambda source, part: source.startswith(part),
+    "join": lambda items, separator: separator.join(items),
+    "len": len,
+    "lookup_json_string": _json_string,
+    "lookup_json_integer": _json_integer,
+    "lower": lambda source: source.lower(),
+    "upper": lambda source: source.upper(),
+    "remove_bytes": lambda source, gone: bytes(byte for byte in source if byte not in gone),
+    "substring": _substring,
+    "url_decode": _url_decode,
+}
