@@ -115,8 +115,9 @@ def test_a_parameter_that_stands_twice_says_nothing() -> None:
     nodes = compile_expression('query("user") eq claim("$.a[\'b\'][0]")', AUTHORIZATION, around, FIELDS).program[
         "nodes"
     ]
-    assert nodes[:3] == [["fact", "http.request.uri.args"], ["key", 0, "user"], ["call", "only", 1]]
-    assert nodes[3:6] == [["str", "a"], ["str", "b"], ["int", 0]]
+    decoded = [["fact", "http.request.uri.args"], ["key", 0, "user"], ["call", "only", 1], ["call", "url_decode", 2]]
+    assert nodes[:4] == decoded
+    assert nodes[4:7] == [["str", "a"], ["str", "b"], ["int", 0]]
 
 
 def test_phase_and_cost_are_the_latest_and_dearest() -> None:

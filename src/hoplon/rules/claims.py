@@ -125,7 +125,8 @@ def _emit_path_variable(call: syntax.Call, around: Around, emit: Emit) -> int:
 def _emit_query(call: syntax.Call, around: Around, emit: Emit) -> int:
     """A parameter that stands twice says nothing: which one the upstream reads is unknown."""
     del around
-    return emit(["call", "only", emit(["key", emit(["fact", FACTS["query"]]), _text(call.arguments[0])])])
+    values = emit(["key", emit(["fact", FACTS["query"]]), _text(call.arguments[0])])
+    return emit(["call", "url_decode", emit(["call", "only", values])])
 
 
 def _emit_body(call: syntax.Call, around: Around, emit: Emit) -> int:
