@@ -1,6 +1,7 @@
 //! The features, in the order of phases, cheap before dear: each with its facts and the violations that its rules find. A new
 //! feature is one file and one line here.
 
+pub(crate) mod browsers;
 mod headers;
 mod http;
 mod identity;
@@ -38,6 +39,7 @@ pub(crate) struct RuleViolation {
 pub const FEATURES: &[Feature] = &[
     Feature { name: "rules", facts: &[], violations: rules::VIOLATIONS },
     Feature { name: "http", facts: http::FACTS, violations: http::VIOLATIONS },
+    Feature { name: "browsers", facts: browsers::FACTS, violations: browsers::VIOLATIONS },
     Feature { name: "headers", facts: headers::FACTS, violations: &[] },
     Feature { name: "path", facts: path::FACTS, violations: path::VIOLATIONS },
     Feature { name: "identity", facts: identity::FACTS, violations: &[] },

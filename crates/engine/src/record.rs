@@ -12,7 +12,7 @@ use crate::transaction::{Mode, RequestId};
 use crate::verdict::Action;
 
 /// Version of the three tables. It grows with every change of a column; readers migrate older segments forward.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One column: its name, its type as Arrow spells it, whether it may be null, and what it means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +105,11 @@ pub const RECORD_FIELDS: &[FieldDef] = &[
     required("upgraded", FieldType::Bool, "the connection became another protocol (WebSocket …)"),
     required("retried", FieldType::Bool, "sent a second time after a stale pooled connection"),
     required("tls", FieldType::Bool, "the client's connection was TLS that this gateway ended"),
+    optional("request_complete", FieldType::Bool, "the request's body was read to its end: request_bytes is its length"),
+    optional("session_policy", FieldType::String, "which session identifiers the zone had: first 16 hex digits of their hash; empty when none; null in records older than this column"),
+    optional("preflight", FieldType::Bool, "the browser's question before a request to another origin (CORS preflight)"),
+    optional("method_override", FieldType::Bool, "head or query ask the application to take another method"),
+    optional("form_override", FieldType::Bool, "a form in the body asks for another method; null: not looked for"),
 ];
 
 /// Columns of `violations`, in order: one row per violation (at most 32 of a transaction).
@@ -184,6 +189,11 @@ pub struct TrafficRecord {
     pub upgraded: bool,
     pub retried: bool,
     pub tls: bool,
+    pub request_complete: bool,
+    pub session_policy: Option<Arc<str>>,
+    pub preflight: bool,
+    pub method_override: bool,
+    pub form_override: Option<bool>,
 }
 
 /// How the request's body was judged.

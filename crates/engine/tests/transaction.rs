@@ -458,3 +458,73 @@ fn operation(text: &str) -> [&str; 3] {
         _ => panic!("{text}"),
     }
 }
+
+fn browsers(action: &str) -> Value {
+    json!([
+        testing::rule("head", "request_head", "hoplon.method_override", action, "http.method_override", "open"),
+        testing::rule("form", "request_body", "hoplon.method_override.form", action, "http.method_override.form", "open"),
+    ])
+}
+
+#[test]
+fn another_method_asked_for_beside_the_method_line_is_found_and_recorded() {
+    let bundle = shop(&browsers("block"));
+    let header = [("host", "a"), ("x-http-method-override", "DELETE")];
+    let found = [
+        Asked { method: "POST", headers: &header, ..ORDINARY },
+        Asked { method: "POST", target: "/orders?a=1&_method=DELETE", ..ORDINARY },
+    ];
+    for asked in &found {
+        let (step, transaction) = judged(&bundle, Mode::Enforce, asked);
+        assert_eq!(step, Step::Decided(Action::Block));
+        let ended = transaction.end(&Outcome::default());
+        assert_eq!((&*ended.violations[0].code, &*ended.violations[0].evidence), ("http.method_override", "asked of a POST"));
+        assert_eq!((ended.record.method_override, ended.record.form_override), (true, None));
+    }
+    let (step, transaction) = judged(&bundle, Mode::Enforce, &Asked { method: "POST", ..ORDINARY });
+    assert_eq!(step, Step::Decided(Action::Allow));
+    assert!(!transaction.end(&Outcome::default()).record.method_override);
+}
+
+#[test]
+fn a_form_that_asks_for_another_method_is_held_back_and_found() {
+    let bundle = shop(&browsers("block"));
+    let headers = [("host", "a"), ("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
+    let asked = Asked { method: "POST", headers: &headers, body: BodyLength::Unknown, ..ORDINARY };
+    for (body, action) in [("a=1&_method=PUT", Action::Block), ("a=_method", Action::Allow)] {
+        let (step, mut transaction) = judged(&bundle, Mode::Enforce, &asked);
+        assert!(matches!(step, Step::NeedBody(BodyNeed::Whole { .. })));
+        assert_eq!(transaction.request_body(body.as_bytes(), true), Step::Decided(action));
+        let ended = transaction.end(&Outcome::default());
+        assert_eq!(ended.record.form_override, Some(action == Action::Block));
+        assert!(!format!("{:?}", ended.violations).contains("PUT"), "evidence holds no value");
+    }
+    let json = Asked { headers: &[("host", "a"), ("content-type", "application/json")], ..asked };
+    assert_eq!(judged(&bundle, Mode::Enforce, &json).0, Step::Decided(Action::Allow), "no form: the body is not held back");
+}
+
+#[test]
+fn a_preflight_is_a_fact_and_in_the_record() {
+    let rule = testing::rule("preflight", "request_head", "hoplon.cors.preflight", "log", "operations.fallthrough", "open");
+    let bundle = shop(&json!([rule]));
+    let headers = [("host", "a"), ("origin", "https://app.example"), ("access-control-request-method", "PUT")];
+    for (method, action) in [("OPTIONS", Action::Log), ("GET", Action::Allow)] {
+        let (step, transaction) = judged(&bundle, Mode::Enforce, &Asked { method, headers: &headers, ..ORDINARY });
+        assert_eq!(step, Step::Decided(action));
+        assert_eq!(transaction.end(&Outcome::default()).record.preflight, method == "OPTIONS");
+    }
+}
+
+#[test]
+fn the_record_says_whether_the_body_was_read_to_its_end_and_whose_sessions_they_are() {
+    let bundle = Arc::new(BundleText::of(&[], &json!([])).identified_by(&[["header", "x-user"]]).load().unwrap());
+    let record = |bundle, body, request_complete| {
+        let (_, transaction) = judged(bundle, Mode::Enforce, &Asked { body, ..ORDINARY });
+        transaction.end(&Outcome { request_complete, ..Outcome::default() }).record
+    };
+    assert!(record(&bundle, BodyLength::None, false).request_complete);
+    assert!(!record(&bundle, BodyLength::Known(3), false).request_complete);
+    assert!(record(&bundle, BodyLength::Known(3), true).request_complete);
+    assert_eq!(record(&bundle, BodyLength::None, true).session_policy.unwrap().len(), 16);
+    assert_eq!(record(&shop(&json!([])), BodyLength::None, true).session_policy.as_deref(), Some(""));
+}

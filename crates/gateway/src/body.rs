@@ -190,12 +190,15 @@ pub fn poll_request_frame(
     cx: &mut Context<'_>,
     exchange: &Exchange,
 ) -> Poll<Option<Result<Frame<Bytes>, Cause>>> {
-    let Poll::Ready(frame) = Pin::new(incoming).poll_frame(cx) else {
+    let Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) else {
         exchange.set_waits_for_client(true);
         return Poll::Pending;
     };
     exchange.set_waits_for_client(false);
     exchange.touch();
+    if frame.as_ref().is_none_or(|frame| frame.as_ref().is_ok_and(|frame| frame.is_trailers() || incoming.is_end_stream())) {
+        exchange.request_complete.set(true);
+    }
     Poll::Ready(frame.map(|frame| {
         let frame = frame.map_err(|error| exchange.body_cause(&error))?;
         if let Some(piece) = frame.data_ref() {

@@ -37,6 +37,8 @@ pub struct Exchange {
     pub tls: bool,
     /// Bytes of the request body that arrived.
     pub request_bytes: Cell<u64>,
+    /// Whether the end of the request body was seen.
+    pub request_complete: Cell<bool>,
     /// Bytes of the response body that went out.
     pub response_bytes: Cell<u64>,
     /// The status the client got; 0 while there is none.
@@ -80,6 +82,7 @@ impl Exchange {
             under_way: Cell::new(None),
             tls,
             request_bytes: Cell::new(0),
+            request_complete: Cell::new(false),
             response_bytes: Cell::new(0),
             status: Cell::new(0),
             upstream_status: Cell::new(None),
@@ -267,6 +270,7 @@ impl Exchange {
             upstream: self.upstream.get(),
             tls: self.tls,
             retried: self.retried.get(),
+            request_complete: self.request_complete.get(),
         }
     }
 }

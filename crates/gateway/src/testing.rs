@@ -172,5 +172,10 @@ fn record(number: u64) -> TrafficRecord {
         upgraded: false,
         retried: false,
         tls: false,
+        request_complete: true,
+        session_policy: Some("".into()),
+        preflight: false,
+        method_override: false,
+        form_override: None,
     }
 }

@@ -135,6 +135,7 @@ impl Engine {
             request_body_bytes: request.body.len() as u64,
             response_body_bytes: response.map_or(0, |(_, _, body)| body.len() as u64),
             tls: request.url.scheme == Scheme::Https,
+            request_complete: true,
             ..Outcome::default()
         });
         let observations = self.observe(&ended);

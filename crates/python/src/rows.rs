@@ -30,7 +30,11 @@ fn identity(row: &Bound<'_, PyDict>, record: &TrafficRecord) -> PyResult<()> {
     row.set_item("session", record.session.map(|hash| hash.to_string()))?;
     row.set_item("session_source", record.session_source.as_str())?;
     row.set_item("session_verified", record.session_verified)?;
-    row.set_item("client", record.client.to_string())
+    row.set_item("client", record.client.to_string())?;
+    row.set_item("session_policy", record.session_policy.as_deref())?;
+    row.set_item("preflight", record.preflight)?;
+    row.set_item("method_override", record.method_override)?;
+    row.set_item("form_override", record.form_override)
 }
 
 fn judgement(row: &Bound<'_, PyDict>, record: &TrafficRecord) -> PyResult<()> {
@@ -57,7 +61,8 @@ fn measures(row: &Bound<'_, PyDict>, record: &TrafficRecord) -> PyResult<()> {
     row.set_item("engine_ns", record.engine_ns)?;
     row.set_item("upgraded", record.upgraded)?;
     row.set_item("retried", record.retried)?;
-    row.set_item("tls", record.tls)
+    row.set_item("tls", record.tls)?;
+    row.set_item("request_complete", record.request_complete)
 }
 
 /// One violation: code, location, evidence, rule, action.

@@ -1,9 +1,15 @@
 """The ordered list of features that take part in policy: the order of the document's tables and of the rules."""
 
+from hoplon.browsers.policy import BrowsersFeature
 from hoplon.identity.policy import IdentityFeature
 from hoplon.labels.policy import LabelsFeature
 from hoplon.operations.policy import OperationsFeature
 from hoplon.operations.template import operation_id
 from hoplon.policy.feature import Feature
 
-FEATURES: tuple[Feature, ...] = (OperationsFeature(), LabelsFeature(operation_id), IdentityFeature())
+FEATURES: tuple[Feature, ...] = (
+    OperationsFeature(),
+    LabelsFeature(operation_id),
+    IdentityFeature(),
+    BrowsersFeature(operation_id),
+)

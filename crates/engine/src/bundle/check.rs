@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -119,6 +120,7 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
         operations: Operations::default(),
         rules: Rules::default(),
         identifiers: Identifiers::default(),
+        identity_hash: Arc::default(),
     })
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -185,7 +186,19 @@ fn load_zone(entry: &ManifestZone, manifest: &Manifest, fetch: Fetch<'_>, errors
     let rules = rules
         .map(|part| check::rules(&part_path(PartKind::Rules, &entry.id), &part, operations.as_ref().unwrap_or(&none), errors));
     let zone = zone.and_then(|part| check::zone(&part_path(PartKind::Zone, &entry.id), part, entry, errors));
-    Some(Zone { operations: operations?, rules: rules?, identifiers: identifiers.unwrap_or_default(), ..zone? })
+    Some(Zone {
+        operations: operations?,
+        rules: rules?,
+        identifiers: identifiers.unwrap_or_default(),
+        identity_hash: identity_hash(manifest, &entry.id),
+        ..zone?
+    })
+}
+
+/// Which session identifiers a zone has, as records name them.
+fn identity_hash(manifest: &Manifest, zone: &str) -> Arc<str> {
+    let part = manifest.parts.iter().find(|part| part.kind == PartKind::Identity && part.zone == zone);
+    part.and_then(|part| part.sha256.get(..16)).unwrap_or_default().into()
 }
 
 /// The beginning of an error's path in a part.

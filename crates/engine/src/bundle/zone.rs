@@ -38,6 +38,8 @@ pub struct Zone {
     pub(crate) operations: Operations,
     pub(crate) rules: Rules,
     pub(crate) identifiers: Identifiers,
+    /// Which identifiers they are, as records hold it: 16 hex digits, empty when there are none.
+    pub(crate) identity_hash: Arc<str>,
 }
 
 impl Zone {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Transaction;
 use super::inspected::Inspected;
-use super::message::Outcome;
+use super::message::{BodyLength, Outcome};
 use crate::hash::SessionSource;
 use crate::observe::{OTHER_METHOD, Sample, redact_host, redact_method, redact_path};
 use crate::record::{TrafficRecord, Violation};
@@ -74,6 +74,11 @@ impl Transaction {
             upgraded: outcome.upgraded,
             retried: outcome.retried,
             tls: outcome.tls,
+            request_complete: outcome.request_complete || seen.body_length == BodyLength::None,
+            session_policy: seen.zone().map(|zone| zone.identity_hash.clone()),
+            preflight: seen.is_preflight,
+            method_override: seen.has_method_override,
+            form_override: seen.form_override.get().copied(),
         }
     }
 }

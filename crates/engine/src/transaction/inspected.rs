@@ -39,6 +39,10 @@ pub struct Inspected {
     pub host_known: bool,
     /// A session identifier of the zone is present.
     pub has_identifier: bool,
+    /// A CORS preflight.
+    pub is_preflight: bool,
+    /// Head or query ask for another method.
+    pub has_method_override: bool,
     /// Normalised path and query.
     pub(super) target: Box<str>,
     pub(super) path_bytes: usize,
@@ -54,6 +58,8 @@ pub struct Inspected {
     pub body: InspectedBody,
     /// The parsed body, once a fact asked.
     pub(crate) json: OnceCell<Result<JsonBody, FactError>>,
+    /// Whether a form in the body asks for another method, once a fact asked.
+    pub(crate) form_override: OnceCell<bool>,
     pub response_status: Option<u16>,
     /// Answers of the state store, by the name of the fact that asked.
     pub(super) answers: SmallVec<[(&'static str, StateAnswer); 1]>,
@@ -73,6 +79,8 @@ impl Inspected {
             host: Arc::default(),
             host_known: false,
             has_identifier: false,
+            is_preflight: false,
+            has_method_override: false,
             target: Box::default(),
             path_bytes: 0,
             raw_path: None,
@@ -83,6 +91,7 @@ impl Inspected {
             is_encoded: false,
             body: InspectedBody::default(),
             json: OnceCell::new(),
+            form_override: OnceCell::new(),
             response_status: None,
             answers: SmallVec::new(),
         }

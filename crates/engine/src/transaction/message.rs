@@ -229,6 +229,8 @@ pub struct Outcome {
     pub upstream: Option<u16>,
     pub tls: bool,
     pub retried: bool,
+    /// The request's body was read to its end.
+    pub request_complete: bool,
 }
 
 #[cfg(test)]

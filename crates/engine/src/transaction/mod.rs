@@ -27,6 +27,7 @@ pub use state::{StateAnswer, StateChange, StateStep};
 
 use crate::bundle::{Bundle, Zone};
 use crate::fact::{BodyUse, FactDef, HeaderUse, Phase};
+use crate::features::browsers;
 use crate::hash::{Hash64, Keys, SessionSource};
 use crate::observe::Sample;
 use crate::operations::Operation;
@@ -161,6 +162,8 @@ impl Transaction {
         let host_known = !zone.hosts.is_empty() || around.hosts.is_known(&zone.id, &host);
         inspected.operation = operation.map(|(index, _)| index as u32);
         inspected.host_known = host_known;
+        inspected.is_preflight = browsers::is_preflight(head.method, head.headers);
+        inspected.has_method_override = browsers::has_method_override(head.headers, target.query);
         inspected.set_target(&target);
         if head.body != BodyLength::None {
             inspected.claims_json = head::claims_json(head.headers);

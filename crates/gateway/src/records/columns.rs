@@ -150,6 +150,11 @@ const RECORDS: &[Column] = &[
     ("upgraded", |b| flags(b.records(), |r| r.upgraded)),
     ("retried", |b| flags(b.records(), |r| r.retried)),
     ("tls", |b| flags(b.records(), |r| r.tls)),
+    ("request_complete", |b| flags(b.records(), |r| r.request_complete)),
+    ("session_policy", |b| maybe_texts(b.records(), |r| r.session_policy.as_deref())),
+    ("preflight", |b| flags(b.records(), |r| r.preflight)),
+    ("method_override", |b| flags(b.records(), |r| r.method_override)),
+    ("form_override", |b| maybe_flags(b.records(), |r| r.form_override)),
 ];
 
 #[rustfmt::skip]
@@ -256,6 +261,10 @@ fn maybe_numbers<T: ArrowPrimitiveType, R>(
 
 fn flags<R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> bool) -> ArrayRef {
     Arc::new(rows.map(|row| Some(of(row))).collect::<BooleanArray>())
+}
+
+fn maybe_flags<R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> Option<bool>) -> ArrayRef {
+    Arc::new(rows.map(of).collect::<BooleanArray>())
 }
 
 fn times<'a, R>(rows: impl ExactSizeIterator<Item = R>, of: impl Fn(R) -> &'a TrafficRecord) -> ArrayRef {

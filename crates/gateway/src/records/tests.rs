@@ -27,7 +27,7 @@ fn segments(state: &Path) -> Vec<PathBuf> {
 fn column(segment: &Path, table: Table, name: &str) -> Vec<String> {
     let file = File::open(segment.join(format!("{}.arrows", table.as_str()))).unwrap();
     let reader = StreamReader::try_new(BufReader::new(file), None).unwrap();
-    assert_eq!(reader.schema().metadata().get("hoplon.schema_version").map(String::as_str), Some("1"));
+    assert_eq!(reader.schema().metadata().get("hoplon.schema_version").map(String::as_str), Some("2"));
     let batches = reader.map_while(Result::ok);
     let texts = batches.map(|batch| {
         let column = batch.column_by_name(name).unwrap().as_any().downcast_ref::<StringArray>().unwrap().clone();
