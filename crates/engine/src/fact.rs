@@ -137,6 +137,8 @@ pub struct FactDef {
     pub(crate) read: Read,
     /// Of a map: what stands under one name, where that is cheaper than the whole.
     pub(crate) key: Option<ReadKey>,
+    /// Its value itself is a secret: never shown.
+    pub(crate) is_secret: bool,
     pub(crate) headers: HeaderUse,
     pub(crate) body: fn(&Inspected) -> BodyUse,
     pub(crate) state: Option<fn(&Inspected) -> StateStep>,
@@ -157,6 +159,7 @@ impl FactDef {
             doc,
             read,
             key: None,
+            is_secret: false,
             headers: HeaderUse::Nothing,
             body: |_| BodyUse::Nothing,
             state: None,
@@ -171,6 +174,11 @@ impl FactDef {
     /// Read from the response's headers.
     pub(crate) const fn of_response_headers(self) -> Self {
         Self { headers: HeaderUse::Response, phase: Phase::ResponseHead, ..self }
+    }
+
+    /// A value that is never shown.
+    pub(crate) const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
     }
 
     /// A map of which one name can be asked alone.

@@ -52,6 +52,13 @@ impl BundleText {
         self
     }
 
+    /// Gives the zone of [`zone`] named lists (`{"name", "kind", "items"}`).
+    #[must_use]
+    pub fn listing(mut self, lists: &Value) -> Self {
+        self.add_part("lists", &json!(ZONE_ID), &json!({"lists": lists}));
+        self
+    }
+
     fn add_part(&mut self, kind: &str, zone: &Value, part: &Value) {
         let bytes = part.to_string().into_bytes();
         let sha256 = BundleHash::of(&bytes).to_string();
@@ -97,6 +104,12 @@ pub fn operations_part(operations: &[[&str; 3]]) -> Value {
 #[must_use]
 pub fn rule(id: &str, phase: &str, fact: &str, action: &str, violation: &str, fail: &str) -> Value {
     json!({"id": id, "phase": phase, "fact": fact, "action": action, "violation": violation, "fail": fail})
+}
+
+/// A rule of this stage that asks a program.
+#[must_use]
+pub fn program_rule(id: &str, stage: &str, nodes: &Value, action: &str) -> Value {
+    json!({"id": id, "stage": stage, "when": {"nodes": nodes}, "action": action, "violation": "rules.custom", "fail": "open"})
 }
 
 fn push(list: &mut Value, entry: Value) {

@@ -77,7 +77,7 @@ pub enum Value<'t> {
 pub enum Array<'t> {
     /// The values of one header.
     Header(GetAll<'t, HeaderValue>),
-    /// The names of all headers, each once.
+    /// The names of all headers, repeated ones each time.
     HeaderNames(&'t HeaderMap),
     /// The values of all headers.
     HeaderValues(&'t HeaderMap),
@@ -152,7 +152,7 @@ impl<'t> Array<'t> {
     pub fn len(&self) -> usize {
         match self {
             Self::Header(values) => values.iter().count(),
-            Self::HeaderNames(headers) => headers.keys_len(),
+            Self::HeaderNames(headers) => headers.len(),
             Self::HeaderValues(headers) => headers.len(),
             Self::Values(values) => values.len(),
         }
@@ -169,7 +169,7 @@ impl<'t> Array<'t> {
     pub fn get(self, index: usize) -> Option<Value<'t>> {
         match self {
             Self::Header(values) => values.iter().nth(index).map(field),
-            Self::HeaderNames(headers) => headers.keys().nth(index).map(|name| Value::text(name.as_str())),
+            Self::HeaderNames(headers) => headers.iter().nth(index).map(|(name, _)| Value::text(name.as_str())),
             Self::HeaderValues(headers) => headers.values().nth(index).map(field),
             Self::Values(values) => values.into_iter().nth(index),
         }
@@ -179,7 +179,7 @@ impl<'t> Array<'t> {
     pub fn each<B>(self, mut take: impl FnMut(Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
         match self {
             Self::Header(values) => values.iter().map(field).try_for_each(take),
-            Self::HeaderNames(headers) => headers.keys().try_for_each(|name| take(Value::text(name.as_str()))),
+            Self::HeaderNames(headers) => headers.iter().try_for_each(|(name, _)| take(Value::text(name.as_str()))),
             Self::HeaderValues(headers) => headers.values().map(field).try_for_each(take),
             Self::Values(values) => values.into_iter().try_for_each(take),
         }

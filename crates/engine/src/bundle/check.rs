@@ -23,6 +23,7 @@ use crate::identity::{Identifier, Identifiers};
 use crate::observe::PathPlan;
 use crate::operations::template::PathTemplate;
 use crate::operations::{Operation, Operations};
+use crate::program::{Lists, ListsPart};
 use crate::rules::{References, Rule, Rules};
 use crate::transaction::Scheme;
 
@@ -307,8 +308,16 @@ fn identifier(entry: &IdentifierEntry) -> Result<Identifier, String> {
     }
 }
 
+/// The named lists of a zone.
+pub(super) fn lists(path: &str, part: ListsPart, errors: &mut Errors) -> Lists {
+    part.load().unwrap_or_else(|mistakes| {
+        mistakes.into_iter().for_each(|(place, message)| errors.add(format_args!("{path}.{place}"), message));
+        Lists::new()
+    })
+}
+
 /// The rules of a zone.
-pub(super) fn rules(path: &str, part: &RulesPart, operations: &Operations, errors: &mut Errors) -> Rules {
+pub(super) fn rules(path: &str, part: &RulesPart, operations: &Operations, lists: &Lists, errors: &mut Errors) -> Rules {
     let path = format!("{path}.rules");
     count(&path, part.rules.len(), 0..=MAX_RULES, errors);
     let indexes = operations.list().iter().zip(0..).map(|(operation, index)| (&*operation.id, index)).collect();
@@ -321,7 +330,7 @@ pub(super) fn rules(path: &str, part: &RulesPart, operations: &Operations, error
         if let Some(earlier) = ids.insert(entry.id.clone(), index) {
             errors.add(format_args!("{path}.id"), format_args!("is the id of rules[{earlier}]"));
         }
-        match Rule::compile(entry, index as u32, References { operations: &indexes }) {
+        match Rule::compile(entry, index as u32, References { operations: &indexes, lists }) {
             Ok(rule) => rules.add(rule),
             Err(mistakes) => {
                 mistakes.into_iter().for_each(|(member, message)| errors.add(format_args!("{path}.{member}"), message));

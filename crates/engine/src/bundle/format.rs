@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::serving::{BalancingSettings, HealthEntry, MaintenanceSettings, RetrySettings};
+use crate::program::ProgramEntry;
 
 /// The format that this engine writes in its documentation and reads.
 pub const FORMAT: u32 = 1;
@@ -50,6 +51,7 @@ pub enum PartKind {
     Operations,
     Rules,
     Identity,
+    Lists,
 }
 
 impl PartKind {
@@ -64,6 +66,7 @@ impl PartKind {
             Self::Operations => "operations",
             Self::Rules => "rules",
             Self::Identity => "identity",
+            Self::Lists => "lists",
         }
     }
 }
@@ -177,6 +180,9 @@ pub struct RuleEntry {
     /// When it is missing: from which phase on its facts are known.
     #[serde(default)]
     pub phase: Option<String>,
+    /// The condition; `fact` is short for a program that asks this one fact.
+    #[serde(default)]
+    pub when: Option<ProgramEntry>,
     #[serde(default)]
     pub fact: Option<String>,
     pub action: RuleAction,

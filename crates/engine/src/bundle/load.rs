@@ -12,6 +12,7 @@ use super::format::{FORMAT, IdentityPart, Manifest, ManifestPart, ManifestZone, 
 use super::zone::Zone;
 use super::{Bundle, BundleHash};
 use crate::operations::{HostTable, Operations};
+use crate::program::ListsPart;
 
 /// Bytes of a manifest, and of one part.
 pub const MAX_MANIFEST_BYTES: usize = 4 << 20;
@@ -182,9 +183,12 @@ fn load_zone(entry: &ManifestZone, manifest: &Manifest, fetch: Fetch<'_>, errors
     let identity = read_part::<IdentityPart>(PartKind::Identity, &entry.id, manifest, fetch, errors);
     let identifiers = identity.map(|part| check::identifiers(&part_path(PartKind::Identity, &entry.id), &part, errors));
     let operations = operations.map(|part| check::operations(&part_path(PartKind::Operations, &entry.id), &part, errors));
+    let lists = read_part::<ListsPart>(PartKind::Lists, &entry.id, manifest, fetch, errors);
+    let lists = lists.map(|part| check::lists(&part_path(PartKind::Lists, &entry.id), part, errors)).unwrap_or_default();
     let none = Operations::default();
-    let rules = rules
-        .map(|part| check::rules(&part_path(PartKind::Rules, &entry.id), &part, operations.as_ref().unwrap_or(&none), errors));
+    let rules = rules.map(|part| {
+        check::rules(&part_path(PartKind::Rules, &entry.id), &part, operations.as_ref().unwrap_or(&none), &lists, errors)
+    });
     let zone = zone.and_then(|part| check::zone(&part_path(PartKind::Zone, &entry.id), part, entry, errors));
     Some(Zone {
         operations: operations?,

@@ -15,7 +15,7 @@ pub(super) const FACTS: &[FactDef] = &[
         "http.request.headers.names",
         Type::STRINGS,
         CLOUDFLARE,
-        "names of the request's headers in lower case, each once",
+        "names of the request's headers in lower case, repeated ones each time",
         |t| t.of_request(|headers| Some(Value::Array(Array::HeaderNames(headers)))),
     )
     .of_request_headers(),
@@ -32,7 +32,7 @@ pub(super) const FACTS: &[FactDef] = &[
         "http.response.headers.names",
         Type::STRINGS,
         CLOUDFLARE,
-        "names of the response's headers in lower case, each once",
+        "names of the response's headers in lower case, repeated ones each time",
         |t| t.of_response(|headers| Some(Value::Array(Array::HeaderNames(headers)))),
     )
     .of_response_headers(),

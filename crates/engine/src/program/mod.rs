@@ -1,9 +1,32 @@
 //! Programs: compiled expressions of the rule language. A flat list of nodes over facts, checked when it is loaded, then run
 //! against whatever answers facts. Knows no rule and no transaction.
 
+mod functions;
+mod json_lookup;
+mod lists;
+mod load;
+mod node;
+mod predicate;
+mod run;
+mod sets;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod url_decode;
+mod wildcard;
+
+pub use functions::Function;
+pub use lists::ListsPart;
+pub use load::{Mistake, ProgramEntry};
+pub use predicate::{MAX_PATTERN_BYTES, compile_regex};
+pub use sets::{List, Lists};
+pub use trace::Traced;
+
 use crate::fact::{Cost, Fact, FactDef, Facts, Phase};
-use crate::value::{Type, Value};
+use crate::value::Type;
 use crate::verdict::FactError;
+use node::{Id, Node, Shape};
+use run::{Gap, Run};
 
 /// What a condition comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +42,8 @@ pub enum Truth {
 /// See the module.
 #[derive(Debug)]
 pub struct Program {
+    nodes: Box<[Node]>,
+    shapes: Box<[Shape]>,
     facts: Box<[&'static FactDef]>,
 }
 
@@ -26,7 +51,7 @@ impl Program {
     /// The program that asks one fact.
     #[must_use]
     pub fn of_fact(fact: &'static FactDef) -> Self {
-        Self { facts: [fact].into() }
+        Self { nodes: [Node::Fact(fact)].into(), shapes: [Shape::one(fact.fact_type)].into(), facts: [fact].into() }
     }
 
     /// Every fact it asks, each once.
@@ -50,21 +75,36 @@ impl Program {
     /// What its root gives.
     #[must_use]
     pub fn result(&self) -> Type {
-        self.facts[0].fact_type
+        self.shapes[self.root() as usize].value_type
     }
 
     /// Whether it is true; only a program of type Boolean can be.
+    #[must_use]
     pub fn truth(&self, facts: &impl Facts) -> Truth {
-        match self.value(facts) {
-            Fact::Value(Value::Bool(true)) => Truth::True,
-            Fact::Value(_) | Fact::Missing => Truth::False,
-            Fact::NotRecorded => Truth::Unknown,
-            Fact::Error(error) => Truth::Error(error),
+        match self.run(facts).truth(self.root()) {
+            Ok(true) => Truth::True,
+            Ok(false) | Err(Gap::Missing) => Truth::False,
+            Err(Gap::NotRecorded) => Truth::Unknown,
+            Err(Gap::Error(error)) => Truth::Error(error),
         }
     }
 
     /// Its root's value.
+    #[must_use]
     pub fn value<'f>(&'f self, facts: &'f impl Facts) -> Fact<'f> {
-        facts.read(self.facts[0])
+        match self.run(facts).value(self.root()) {
+            Ok(value) => Fact::Value(value),
+            Err(Gap::Missing) => Fact::Missing,
+            Err(Gap::NotRecorded) => Fact::NotRecorded,
+            Err(Gap::Error(error)) => Fact::Error(error),
+        }
+    }
+
+    fn run<'f, F: Facts>(&'f self, facts: &'f F) -> Run<'f, F> {
+        Run { nodes: &self.nodes, shapes: &self.shapes, facts }
+    }
+
+    fn root(&self) -> Id {
+        self.nodes.len() as Id - 1
     }
 }

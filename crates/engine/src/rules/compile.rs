@@ -7,7 +7,7 @@ use super::{Rule, Skip, Stage};
 use crate::bundle::{FailEntry, ResponseEntry, RuleAction, RuleEntry, SkipEntry};
 use crate::fact::Phase;
 use crate::features;
-use crate::program::Program;
+use crate::program::{Lists, Program};
 use crate::value::Type;
 use crate::verdict::{FailMode, OwnResponse};
 
@@ -25,6 +25,7 @@ pub(crate) type Mistakes = Vec<(String, String)>;
 pub(crate) struct References<'z> {
     /// Indexes of the saved operations, by id.
     pub operations: &'z HashMap<&'z str, u32>,
+    pub lists: &'z Lists,
 }
 
 impl Rule {
@@ -37,7 +38,7 @@ impl Rule {
         let mut note = |member: &str, message: String| mistakes.push((member.to_owned(), message));
         let phase = entry.phase.as_deref().map(phase).transpose().map_err(|message| note("phase", message));
         let stage = entry.stage.as_deref().map_or(Ok(Stage::Features), stage).map_err(|message| note("stage", message));
-        let when = program(&entry).map_err(|(member, message)| note(member, message));
+        let when = program(&entry, references.lists).map_err(|(member, message)| note(&member, message));
         let violation = features::violation(violation_code(&entry)).map_err(|message| note("violation", message));
         let operations = entry.operations.map(|ids| operations(&ids, references)).transpose();
         let operations = operations.map_err(|message| note("operations", message));
@@ -47,7 +48,8 @@ impl Rule {
         if let (Ok(when), Ok(Some(phase))) = (&when, &phase)
             && when.phase() > *phase
         {
-            note("fact", format!("is not known before the phase {}", when.phase().as_str()));
+            let member = if entry.when.is_some() { "when" } else { "fact" };
+            note(member, format!("is not known before the phase {}", when.phase().as_str()));
         }
         match (phase, stage, when, violation, operations, response, skip) {
             (Ok(phase), Ok(stage), Ok(when), Ok(violation), Ok(operations), Ok(response), Ok(skip)) if mistakes.is_empty() => {
@@ -71,12 +73,20 @@ impl Rule {
     }
 }
 
-fn program(entry: &RuleEntry) -> Result<Program, (&'static str, String)> {
-    let fact = entry.fact.as_deref().ok_or(("fact", "is missing".to_owned()))?;
-    let program = features::fact(fact).map(Program::of_fact).map_err(|message| ("fact", message))?;
+fn program(entry: &RuleEntry, lists: &Lists) -> Result<Program, (String, String)> {
+    match (&entry.when, entry.fact.as_deref()) {
+        (Some(when), None) => Program::load_condition(when, lists).map_err(|(place, message)| (format!("when.{place}"), message)),
+        (None, Some(fact)) => asked(fact).map_err(|message| ("fact".into(), message)),
+        (None, None) => Err(("when".into(), "is missing: a rule asks something".into())),
+        (Some(_), Some(_)) => Err(("fact".into(), "stands beside `when`: a rule asks one of them".into())),
+    }
+}
+
+fn asked(fact: &str) -> Result<Program, String> {
+    let program = Program::of_fact(features::fact(fact)?);
     match program.result() {
         Type::Bool => Ok(program),
-        other => Err(("fact", format!("is of type {other}: a rule asks a Boolean"))),
+        other => Err(format!("is of type {other}: a rule asks a Boolean")),
     }
 }
 
