@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use engine::violation::Refusal;
-use engine::{CheckFailure, FactError, FailMode, Transaction};
+use engine::{CheckFailure, FactError, FailMode, OwnResponse, Transaction};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_LENGTH,
     CONTENT_TYPE, RETRY_AFTER, VARY,
@@ -136,7 +136,7 @@ fn is_closed_over_limit(failure: &CheckFailure) -> bool {
     failure.error == FactError::OverLimit && failure.mode == FailMode::Closed
 }
 
-/// The whole answer: what the zone of the transaction says about blocks and maintenance, and what was found, where it shows that.
+/// The whole answer: what the rule that blocked wants to be said, else what the zone of the transaction says about blocks and maintenance, and what was found, where it shows that.
 /// The header with the request's id is added by whoever sends it.
 pub fn answer(
     cause: Cause,
@@ -144,6 +144,9 @@ pub fn answer(
     request_id: &str,
     origin: Option<&HeaderValue>,
 ) -> Response<Bytes> {
+    if let Some(own) = transaction.and_then(|transaction| own_response(cause, transaction)) {
+        return written_by_policy(own, origin);
+    }
     let zone = transaction.and_then(Transaction::zone);
     let block = zone.map(|zone| &zone.block);
     let maintenance = zone.map(|zone| &zone.maintenance).filter(|_| cause == Cause::Maintenance);
@@ -162,6 +165,20 @@ pub fn answer(
         origin,
     };
     problem.into_response()
+}
+
+/// What the rule that stopped the transaction answers itself. What is not well-formed, or met no rule, is no rule's to answer.
+fn own_response(cause: Cause, transaction: &Transaction) -> Option<&OwnResponse> {
+    transaction.verdict().response.as_deref().filter(|_| matches!(cause, Cause::Blocked | Cause::BodyOverLimit))
+}
+
+/// A response as the policy has it: never cached, and readable for the page that sent the request.
+fn written_by_policy(own: &OwnResponse, origin: Option<&HeaderValue>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::copy_from_slice(own.content.as_bytes()));
+    *response.status_mut() = StatusCode::from_u16(own.status).unwrap_or(StatusCode::FORBIDDEN);
+    let content_type = HeaderValue::from_str(&own.content_type).unwrap_or(HeaderValue::from_static("text/plain"));
+    add_common(&mut response, content_type, origin);
+    response
 }
 
 /// The status that goes with what was refused.
@@ -234,18 +251,23 @@ impl Problem<'_> {
         let body = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
         let mut response = Response::new(body);
         *response.status_mut() = status;
-        let length = HeaderValue::from(response.body().len());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(CONTENT_LENGTH, length);
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        add_common(&mut response, HeaderValue::from_static("application/problem+json"), self.origin);
         let seconds = self.retry_after_seconds.or((self.cause == Cause::Overloaded).then_some(OVERLOADED_SECONDS));
         if let Some(seconds) = seconds {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        add_cors(headers, self.origin);
         response
     }
+}
+
+/// What every answer of our own carries.
+fn add_common(response: &mut Response<Bytes>, content_type: HeaderValue, origin: Option<&HeaderValue>) {
+    let length = HeaderValue::from(response.body().len());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(CONTENT_LENGTH, length);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    add_cors(headers, origin);
 }
 
 /// Mirrors the origin, so that the page that sent the request can read why it failed (Fetch standard, CORS protocol).
@@ -259,6 +281,9 @@ fn add_cors(headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
 
 #[cfg(test)]
 mod tests {
+    use engine::testing::{self, BundleText};
+    use engine::{BodyLength, HttpVersion, Keys, Mode, RequestHead, RequestId, Scheme, Surroundings, Timestamp};
+
     use super::*;
 
     #[test]
@@ -280,6 +305,52 @@ mod tests {
         assert_eq!(document["type"], "urn:hoplon:blocked");
         assert_eq!(document["request_id"], "0190");
         assert_eq!(document["violations"][0]["code"], "operations.fallthrough");
+    }
+
+    /// A request that the only rule stops, with this response of its own.
+    fn stopped(response: &serde_json::Value) -> Transaction {
+        let mut rule =
+            testing::rule("mine", "request_head", "cf.api_gateway.fallthrough_detected", "block", "rules.custom", "open");
+        rule["stage"] = "custom".into();
+        rule["response"] = response.clone();
+        let bundle = BundleText::of(&[], &serde_json::json!([rule])).load().unwrap();
+        let now = Timestamp::from_micros(0);
+        let keys = Keys::derive(&[0; 32]);
+        let mut transaction = Transaction::begin(bundle.into(), &keys, RequestId::new(now, 0), now, Mode::Enforce);
+        let head = RequestHead {
+            method: "GET",
+            scheme: Scheme::Http,
+            version: HttpVersion::Http11,
+            authority: Some("api.example.com"),
+            target: "/",
+            headers: &HeaderMap::new(),
+            client: [192, 0, 2, 1].into(),
+            body: BodyLength::None,
+        };
+        transaction.request_head(&head, &Surroundings::default());
+        assert_eq!(Cause::of_stop(&transaction), Cause::Blocked);
+        transaction
+    }
+
+    #[test]
+    fn a_rule_answers_in_its_own_words_and_a_page_can_read_them() {
+        let own = serde_json::json!({"status": 418, "content_type": "text/html", "content": "<p>no tea</p>"});
+        let transaction = stopped(&own);
+        let origin = HeaderValue::from_static("https://app.example");
+        let response = answer(Cause::Blocked, Some(&transaction), "0190", Some(&origin));
+        assert_eq!((response.status().as_u16(), &response.body()[..]), (418, &b"<p>no tea</p>"[..]));
+        let headers = response.headers();
+        for (name, value) in [
+            ("content-type", "text/html"),
+            ("content-length", "13"),
+            ("cache-control", "no-store"),
+            ("access-control-allow-origin", "https://app.example"),
+            ("access-control-expose-headers", "hoplon-request-id"),
+        ] {
+            assert_eq!(headers[name], value);
+        }
+        let failed = answer(Cause::EngineFailed, Some(&transaction), "0190", None);
+        assert_eq!(failed.status(), 500, "what no rule decided is not answered in its words");
     }
 
     #[test]
