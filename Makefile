@@ -62,7 +62,7 @@ demo: build ## The whole story on a bundled API, in about a minute
 	@hoplon demo
 
 .PHONY: apps
-apps: build ## Real applications (Kinto, Prefect, Jupyter) through the gateway, by their own clients
+apps: build ## Real applications (Kinto, Prefect, Jupyter, PocketBase) through the gateway, by their own clients
 	@PYTHONPATH=tests python -m apps --work .cache/apps
 
 # --- test ---------------------------------------------------------------------------------------------------------

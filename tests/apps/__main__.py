@@ -23,16 +23,18 @@ from apps.applications import APPLICATIONS, Application, Place
 from apps.comparison import Run
 from apps.descriptions import Description, operations_of
 from apps.gateway import gateway_before
+from apps.pocketbase import POCKETBASE
 from apps.processes import AppFailedError, free_port, run_client, running
 from apps.report import Outcome, Report, as_text, judge
 from apps.tap import Tap
 
+ALL = {**APPLICATIONS, "pocketbase": POCKETBASE}
 SETTLE_SECONDS = 1.5
 
 
 async def compare(name: str, work: Path, drivers: Path, direct_twice: bool) -> Report:
     """Install, run directly, run through the gateway, compare."""
-    application = APPLICATIONS[name]
+    application = ALL[name]
     programs = install(application, work / "venvs" / name)
     tap = Tap()
     await tap.start()
@@ -53,9 +55,21 @@ def install(application: Application, folder: Path) -> Path:
     if not (folder / "installed").exists():
         subprocess.run(("uv", "venv", "--quiet", "--clear", str(folder)), check=True)
         python = str(folder / "bin" / "python")
-        subprocess.run(("uv", "pip", "install", "--quiet", "-p", python, *application.requirements), check=True)
+        if application.requirements:
+            subprocess.run(("uv", "pip", "install", "--quiet", "-p", python, *application.requirements), check=True)
+        _install_elsewhere(application, folder)
         (folder / "installed").write_text("\n".join(application.requirements))
     return folder / "bin"
+
+
+def _install_elsewhere(application: Application, folder: Path) -> None:
+    """What Go builds lies beside Python's programs, Node's packages in the folder itself."""
+    for module in application.modules:
+        subprocess.run(("go", "install", module), env={**os.environ, "GOBIN": str(folder / "bin")}, check=True)
+    if application.packages:
+        quiet = ("--silent", "--no-audit", "--no-fund")
+        command = ("npm", "install", "--prefix", str(folder), *quiet, *application.packages)
+        subprocess.run(command, check=True)
 
 
 async def one_run(application: Application, place: Place, tap: Tap, through: bool) -> Outcome:
@@ -94,7 +108,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     work = (options.work or Path(tempfile.mkdtemp(prefix="hoplon-apps-"))).resolve()
     reports = []
-    for name in options.only or APPLICATIONS:
+    for name in options.only or ALL:
         try:
             reports.append(asyncio.run(compare(name, work, drivers, options.direct_twice)))
         except (AppFailedError, subprocess.CalledProcessError) as error:
@@ -110,7 +124,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m apps", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=list(APPLICATIONS), help="these applications only")
+    parser.add_argument("--only", nargs="+", choices=list(ALL), help="these applications only")
     parser.add_argument("--work", type=Path, help="a folder to keep (environments are made once); default: a new one")
     parser.add_argument("--json", type=Path, help="write the reports there too")
     parser.add_argument("--direct-twice", action="store_true", help="compare two direct runs: what differs is not ours")

@@ -43,6 +43,7 @@ class Application:
 
     name: str
     requirements: tuple[str, ...]
+    """Of Python; `modules` are programs that Go builds, `packages` what a client in Node imports."""
     server: Callable[[Place, int], Command]
     ready_path: str
     drive: Callable[[Place, str], list[Command]]
@@ -51,6 +52,8 @@ class Application:
     prefix: str = ""
     spanning: frozenset[str] = frozenset()
     masks: tuple[tuple[str, str], ...] = ()
+    modules: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     def mask(self, line: str) -> str:
         """The line without what is different each time (identifiers, moments, invented names)."""

@@ -12,6 +12,7 @@ from apps import comparison
 from apps.applications import KINTO
 from apps.comparison import Run
 from apps.descriptions import Description, Operation, fit, operations_of
+from apps.pocketbase import routes
 from apps.report import Outcome, Written, judge
 from apps.tap import Conversation, Exchange, Tap
 
@@ -161,3 +162,14 @@ def test_an_operation_that_was_called_and_not_seen_is_a_problem_and_one_that_fai
     report = judge(KINTO, outcome(*passed), outcome(*passed, written=Written(records, ())))
     assert report.problems == ("called with success, but not seen: GET /items/{id}",)
     assert (report.described, report.exercised) == (3, 2)
+
+
+def test_routes_are_read_from_source_with_their_groups() -> None:
+    source = """
+	sub := rg.Group("/files")
+	sub.POST("/token", api.fileToken).Bind(RequireAuth())
+	rg.GET("/health", check)
+	other := elsewhere.Group("/x")
+	other.GET("/y", z)
+"""
+    assert routes(source) == [("POST", "/files/token"), ("GET", "/health")]
