@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from hoplon.errors import Problem
@@ -42,22 +43,28 @@ class CompiledZone:
     version: int
     committed_at: datetime
     parts: Mapping[str, bytes]
+    lists: frozenset[str] = frozenset()
 
 
-def assemble(zones: Sequence[ZoneVersion], features: Sequence[Feature]) -> PolicyBundle:
+Lists = Mapping[str, Mapping[str, Any]]
+_NO_LISTS: Lists = MappingProxyType({})
+
+
+def assemble(zones: Sequence[ZoneVersion], features: Sequence[Feature], lists: Lists = _NO_LISTS) -> PolicyBundle:
     """The bundle of these zones, without those that have no upstream yet."""
-    return join([compile_version(zone, features) for zone in zones if zone.policy.zone.is_active])
+    return join([compile_version(zone, features, lists) for zone in zones if zone.policy.zone.is_active])
 
 
-def compile_version(zone: ZoneVersion, features: Sequence[Feature]) -> CompiledZone:
-    """The expensive half: it depends on the version alone, so it is worth keeping."""
-    parts = {kind: canonical_json(content) for kind, content in _compile(zone, features).items()}
-    return CompiledZone(zone.zone_id, zone.policy.zone.name, zone.version, zone.committed_at, parts)
+def compile_version(zone: ZoneVersion, features: Sequence[Feature], lists: Lists = _NO_LISTS) -> CompiledZone:
+    """The expensive half: it depends on the version and on the `lists` that it names alone, so it is worth keeping."""
+    compiled, named = _compile(zone, features, lists)
+    parts = {kind: canonical_json(content) for kind, content in compiled.items()}
+    return CompiledZone(zone.zone_id, zone.policy.zone.name, zone.version, zone.committed_at, parts, named)
 
 
-def surroundings(policy: Policy) -> Surroundings:
-    """What every feature of this policy may know of the others."""
-    return Surroundings(policy.zone, policy.features["operations"].saved)
+def surroundings(policy: Policy, lists: Lists = _NO_LISTS) -> Surroundings:
+    """What every feature of this policy may know of the others, and of the account's lists."""
+    return Surroundings(policy.zone, policy.features["operations"].saved, lists=lists)
 
 
 def join(zones: Sequence[CompiledZone]) -> PolicyBundle:
@@ -98,16 +105,23 @@ def canonical_json(content: object) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _compile(zone: ZoneVersion, features: Sequence[Feature]) -> dict[str, Mapping[str, Any]]:
-    """Every part of one zone, by kind; the features' rules, in the features' order, are one part."""
+def _compile(
+    zone: ZoneVersion, features: Sequence[Feature], lists: Lists
+) -> tuple[dict[str, Mapping[str, Any]], frozenset[str]]:
+    """Every part of one zone, by kind, and the lists that it names; the features' rules, in the features' order, are
+    one part. A list that there is not is left out: the engine names the rule that wants it."""
     parts: dict[str, Mapping[str, Any]] = {"zone": compile_zone(zone.zone_id, zone.policy.zone)}
     rules: list[Mapping[str, Any]] = []
-    around = surroundings(zone.policy)
+    named: frozenset[str] = frozenset()
+    around = surroundings(zone.policy, lists)
     for feature in features:
         compiled = feature.compile(zone.policy.features[feature.name], around)
         parts.update(compiled.parts)
         rules.extend(compiled.rules)
-    return {**parts, "rules": {"rules": rules}}
+        named |= compiled.lists
+    if named:
+        parts["lists"] = {"lists": [lists[name] for name in sorted(named) if name in lists]}
+    return {**parts, "rules": {"rules": rules}}, named
 
 
 def _entry(kind: str, zone_id: str, digest: str, size_bytes: int) -> dict[str, Any]:

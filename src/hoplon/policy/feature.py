@@ -21,10 +21,12 @@ class Table(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What one feature gives to a zone's bundle: parts by kind, and rules in the order in which they decide."""
+    """What one feature gives to a zone's bundle: parts by kind, rules in the order in which they decide, and the names
+    of the lists that its programs use."""
 
     parts: Mapping[str, Any]
     rules: tuple[Mapping[str, Any], ...] = ()
+    lists: frozenset[str] = frozenset()
 
 
 class Saved(Protocol):
@@ -47,7 +49,8 @@ class Saved(Protocol):
 class Surroundings:
     """What a feature may know of its zone besides its own table when it compiles: features do not import each other.
 
-    `lists` are the account's lists by name, as the engine takes them: `{"name", "kind", "items"}`.
+    `lists` are the account's lists by name, as the engine takes them: `{"name", "kind", "items"}`; each is read when
+    it is asked for.
     """
 
     zone: ZonePolicy

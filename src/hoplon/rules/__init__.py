@@ -1,1 +1,1 @@
-"""The feature `rules`: the language of conditions, and named lists of addresses, host names, networks, redirects."""
+"""The feature `rules`: the language of conditions, custom rules, and named lists of addresses, host names, networks."""

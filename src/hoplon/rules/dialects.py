@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from hoplon.rules.functions import CLAIMS, GENERAL, TOKEN, Function
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dialect:
     """A dialect: `phases` whose facts may be read; `fields` and `operators` when it takes only some.
 
-    `compares_values`: two values of a request may be compared with each other.
+    `compares_values`: two values of a request may be compared with each other. Each is itself only, so that programs
+    can be kept by it.
     """
 
     name: str

@@ -17,6 +17,7 @@ from hoplon.model.versions import PolicyBundle
 from hoplon.model.zone import Zone
 from hoplon.policy.assembly import CompiledZone, ZoneVersion, compile_version, join
 from hoplon.service.features import FEATURES
+from hoplon.service.rule_lists import RuleLists, Stamps
 from hoplon.service.stores import load_policy
 from hoplon.storage import policies
 from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_parts
@@ -47,6 +48,17 @@ class _Committed:
     unnamed: tuple[Zone, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A zone's share of the bundle (None: it has no upstream), and the lists that it was made of as they were."""
+
+    compiled: CompiledZone | None
+    lists: Stamps
+
+    def is_of(self, lists: Stamps) -> bool:
+        return self.lists == _named(self.compiled, lists)
+
+
 class Assembler:
     """Puts the bundle of the committed versions in place.
 
@@ -60,7 +72,7 @@ class Assembler:
         self._state = state
         self._database = database
         self._check_bundle = check_bundle
-        self._compiled: dict[_Version, CompiledZone | None] = {}
+        self._compiled: dict[_Version, _Kept] = {}
         self._in_place: tuple[tuple[_Version, ...], str | None] | None = None
         self._one_at_a_time = threading.Lock()
         self._wanted = threading.Event()
@@ -137,26 +149,31 @@ class Assembler:
             return False
         with reading(self._database) as connection:
             versions = tuple(map(_version, policies.all_zones(connection)))
-        return self._in_place == (versions, manifest_hash(self._state.current))
+            lists = RuleLists(connection).stamps
+        is_current = all(kept.is_of(lists) for kept in self._compiled.values())
+        return is_current and self._in_place == (versions, manifest_hash(self._state.current))
 
     def _read(self) -> _Committed:
         with reading(self._database) as connection:
             zones = tuple(policies.all_zones(connection))
-            compiled = [self._compile(connection, zone) for zone in zones]
+            lists = RuleLists(connection)
+            compiled = [self._compile(connection, zone, lists) for zone in zones]
             active = tuple(each for each in compiled if each is not None)
             served = {each.zone_id for each in active}
             unnamed = served & policies.zones_without_bundle(connection)
         self._compiled = {key: self._compiled[key] for key in map(_version, zones)}
         return _Committed(zones, active, tuple(zone for zone in zones if zone.id in unnamed))
 
-    def _compile(self, connection: Connection, zone: Zone) -> CompiledZone | None:
-        """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest."""
-        key = _version(zone)
-        if key not in self._compiled:
+    def _compile(self, connection: Connection, zone: Zone, lists: RuleLists) -> CompiledZone | None:
+        """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest and the
+        lists that it names are as they were."""
+        kept = self._compiled.get(_version(zone))
+        if kept is None or not kept.is_of(lists.stamps):
             policy = load_policy(connection, zone.id)
             version = ZoneVersion(zone.id, zone.version, zone.modified_at, policy)
-            self._compiled[key] = compile_version(version, FEATURES) if policy.zone.is_active else None
-        return self._compiled[key]
+            compiled = compile_version(version, FEATURES, lists) if policy.zone.is_active else None
+            kept = self._compiled[_version(zone)] = _Kept(compiled, _named(compiled, lists.stamps))
+        return kept.compiled
 
     def _install(self, committed: _Committed) -> str | None:
         if not committed.compiled:
@@ -181,3 +198,8 @@ class Assembler:
 
 def _version(zone: Zone) -> _Version:
     return zone.id, zone.version, zone.modified_at
+
+
+def _named(compiled: CompiledZone | None, lists: Stamps) -> Stamps:
+    """Of these lists, those that a zone's share of the bundle names."""
+    return {} if compiled is None else {name: lists[name] for name in compiled.lists if name in lists}

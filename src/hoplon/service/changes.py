@@ -24,10 +24,11 @@ from hoplon.model.zone import Zone
 from hoplon.policy.assembly import ZoneVersion, check_zones, compile_version, join
 from hoplon.service import stores
 from hoplon.service.features import FEATURES
+from hoplon.service.rule_lists import RuleLists
 from hoplon.service.workspace import Workspace
 from hoplon.spelling import did_you_mean
 from hoplon.storage import audit, policies
-from hoplon.storage.database import transaction
+from hoplon.storage.database import reading, transaction
 
 MAX_ZONES = 1000
 """As many as a bundle holds."""
@@ -165,7 +166,8 @@ def check_written(workspace: Workspace, zone: ZonePolicy, features: Mapping[str,
     defaults = {each.name: each.read(each.table()) for each in FEATURES}
     policy = Policy(zone if zone.is_active else replace(zone, upstreams=(_NOWHERE,)), {**defaults, **features})
     version = ZoneVersion(_NOBODY, 1, datetime.fromtimestamp(0, UTC), policy)
-    bundle = join([compile_version(version, FEATURES)])
+    with reading(workspace.database) as connection:
+        bundle = join([compile_version(version, FEATURES, RuleLists(connection))])
     if refused := workspace.check_bundle(bundle.manifest, bundle.parts):
         problems = tuple(Problem(path, message) for path, message in refused)
         raise HoplonError("policy.invalid", "the engine refuses this; nothing was changed", None, problems)

@@ -3,13 +3,17 @@
 from hoplon.browsers.policy import BrowsersFeature
 from hoplon.identity.policy import IdentityFeature
 from hoplon.labels.policy import LabelsFeature
+from hoplon.limits.policy import LimitsFeature
 from hoplon.operations.policy import OperationsFeature
 from hoplon.operations.template import operation_id
 from hoplon.policy.feature import Feature
+from hoplon.rules.policy import RulesFeature
 
 FEATURES: tuple[Feature, ...] = (
     OperationsFeature(),
     LabelsFeature(operation_id),
     IdentityFeature(),
     BrowsersFeature(operation_id),
+    RulesFeature(),
+    LimitsFeature(),
 )

@@ -18,7 +18,7 @@ from hoplon.model.zone import Zone
 from hoplon.policy.difference import describe_change, unified
 from hoplon.policy.document import read_policy, write_policy
 from hoplon.policy.zone import url_fault
-from hoplon.service.agreement import disagreements
+from hoplon.service.agreement import disagreements_beside
 from hoplon.service.changes import (
     ZoneChange,
     changing_zone,
@@ -31,6 +31,7 @@ from hoplon.service.changes import (
 )
 from hoplon.service.claims import MayTakeFrom, check_claims, from_all
 from hoplon.service.features import FEATURES
+from hoplon.service.rule_lists import RuleLists
 from hoplon.service.stores import load_policy, save_policy
 from hoplon.service.workspace import Workspace
 from hoplon.storage import policies
@@ -89,7 +90,7 @@ def apply_policy(
     over only from zones of which `may_take_from` says so. When it raises
     `policy.invalid` (with every problem), `zone.unknown`, `zone.overlap` or `precondition.failed`, nothing has changed.
     """
-    policy = read_policy(text, FEATURES, origin, disagreements)
+    policy = _read(workspace, text, origin)
     target = _target(workspace, zone or policy.zone.name, create)
     _check_and_stage(workspace, policy)
     who = actor or local_actor()
@@ -156,7 +157,7 @@ def diff_policy(
     workspace: Workspace, text: str, origin: str = "the policy", zone: str | None = None
 ) -> PolicyDifference:
     """What `apply_policy` would change. Raises as it does for a document that could not be applied."""
-    policy = read_policy(text, FEATURES, origin, disagreements)
+    policy = _read(workspace, text, origin)
     target = _target(workspace, zone or policy.zone.name, create=True)
     check_written(workspace, policy.zone, policy.features)
     with reading(workspace.database) as connection:
@@ -198,6 +199,12 @@ def all_zones(workspace: Workspace) -> list[tuple[PolicyVersion, Policy]]:
 def no_zone() -> HoplonError:
     """The error for an installation without any zone."""
     return HoplonError("zone.missing", "there is no zone yet", "`hoplon up --upstream URL` creates the first one")
+
+
+def _read(workspace: Workspace, text: str, origin: str) -> Policy:
+    with reading(workspace.database) as connection:
+        lists = RuleLists(connection).types
+    return read_policy(text, FEATURES, origin, disagreements_beside(lists))
 
 
 def _replace(

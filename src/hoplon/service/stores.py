@@ -18,6 +18,7 @@ from hoplon.policy.feature import Feature
 from hoplon.policy.zone import ZoneTable, read_zone, write_zone
 from hoplon.service.features import FEATURES
 from hoplon.service.label_store import LabelsStore
+from hoplon.service.ruleset_store import RulesetStore
 from hoplon.storage import operations, policies
 
 ZONE = "zone"
@@ -84,6 +85,8 @@ def _spelling(each: Operation | SavedOperation) -> tuple[str, str]:
 STORES: Mapping[str, Store] = {
     "operations": OperationsStore(),
     "labels": LabelsStore(),
+    "rules": RulesetStore("rules"),
+    "limits": RulesetStore("limits"),
 }
 """Features that keep rows of their own; every other one is kept by a TableStore."""
 

@@ -31,6 +31,18 @@ def all_lists(connection: Connection, list_id: str | None = None) -> list[ValueL
     return [_list(row) for row in connection.execute(query.order_by(lists.c.name))]
 
 
+def stamps(connection: Connection) -> dict[str, tuple[str, str, datetime]]:
+    """Id, kind and last change of every list by its name: what of it is the same has the same items."""
+    query = select(lists.c.name, lists.c.id, lists.c.kind, lists.c.modified_on)
+    return {row.name: (row.id, row.kind, row.modified_on) for row in connection.execute(query)}
+
+
+def values_of(connection: Connection, list_id: str) -> list[Any]:
+    """The values of all items of a list, in the order of their keys."""
+    query = select(list_items.c.value).where(list_items.c.list_id == list_id).order_by(list_items.c.key)
+    return [json.loads(value) for value in connection.execute(query).scalars()]
+
+
 def add_list(connection: Connection, account_id: str, added: ValueList) -> None:
     """Create an empty list; its id and its name must be free."""
     connection.execute(

@@ -8,6 +8,7 @@ that follow while that is NULL), so a small change is a small write and every ve
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     DateTime,
     Dialect,
@@ -182,6 +183,49 @@ operation_labels = Table(
     Index("ix_operation_labels_label", "zone_id", "source", "label"),
 )
 """Which operation has which label; `source` is `user` or `managed`."""
+
+rulesets = Table(
+    "rulesets",
+    metadata,
+    Column("row_id", Integer, primary_key=True),
+    _of("zone_id", "zones.id", "CASCADE"),
+    Column("feature", String(63), nullable=False),
+    Column("ruleset_id", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", Text, nullable=False),
+    _moment("last_updated"),
+    *_versions(),
+    Index("ix_rulesets_current", "zone_id", "feature", unique=True, sqlite_where=CURRENT, postgresql_where=CURRENT),
+    Index("ix_rulesets_history", "zone_id", "ruleset_id", "number"),
+)
+"""One row for each version of a ruleset; `number` is the ruleset's own, `first_version` the zone's."""
+
+rules = Table(
+    "rules",
+    metadata,
+    Column("row_id", Integer, primary_key=True),
+    _of("zone_id", "zones.id", "CASCADE"),
+    Column("feature", String(63), nullable=False),
+    Column("rule_id", String(32), nullable=False),
+    Column("place", BigInteger, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    _moment("last_updated"),
+    *_versions(),
+    Index(
+        "ix_rules_current",
+        "zone_id",
+        "feature",
+        "rule_id",
+        unique=True,
+        sqlite_where=CURRENT,
+        postgresql_where=CURRENT,
+    ),
+    Index("ix_rules_history", "zone_id", "feature", "first_version"),
+)
+"""Custom rules and limits (`feature`). `place` orders them, with gaps, so that moving one is one row; `number` is the
+rule's own version."""
 
 lists = Table(
     "lists",

@@ -1,0 +1,1 @@
+"""Rate limits: how often, how much at once, and for whom."""
