@@ -109,6 +109,8 @@ def stated_licence(distribution: Distribution) -> str:
         return metadata["License-Expression"]
     words = [line.split(" :: ")[-1] for line in metadata.get_all("Classifier") or [] if line.startswith("License ::")]
     words = [word for word in words if word not in UNSPECIFIC] or metadata.get_all("License") or [""]
+    # Where the whole text stands, its first line is its name.
+    words = [(word.strip().splitlines() or [""])[0] for word in words]
     return " AND ".join(SPDX_OF_WORDS.get(word.strip().lower(), word) for word in words)
 
 

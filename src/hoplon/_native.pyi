@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Literal, TypedDict
+from typing import Literal, TypeAlias, TypedDict
 
 class Fact(TypedDict):
     name: str
@@ -71,6 +71,76 @@ class Engine:
         Never raises for hostile traffic: that is what the verdict is for. ValueError when an argument is no URL, header,
         address or mode at all.
         """
+
+    @staticmethod
+    def without_bundle(key: bytes | None = None) -> Engine:
+        """An engine that has no bundle yet: `begin` stops every request with 503."""
+    def refreshed(self, bundles: str | PathLike[str]) -> Engine:
+        """The engine with the bundle that is in place now; what is kept between requests (known hosts, counters) is the same.
+
+        Raises as the constructor does; the engine that it is called on stays what it is.
+        """
+    def begin(
+        self,
+        now: int,
+        method: str,
+        target: bytes,
+        *,
+        headers: list[tuple[bytes, bytes]],
+        client: str | None = None,
+        scheme: str = "http",
+        http_version: str = "1.1",
+        body_bytes: int | None = 0,
+        mode: Literal["enforce", "log", "off"] = "enforce",
+    ) -> Exchange:
+        """Judge the head of a request, the first step of `hoplon.asgi`. `now`: microseconds since 1970; `target`: path and query as
+        received; `client`: an IP address, anything else is the unspecified address; `body_bytes` None: there may be a body.
+
+        RuntimeError when the engine itself fails on it.
+        """
+
+NextStep: TypeAlias = Literal["pass", "stop", "whole", "pieces"]
+
+class Exchange:
+    """One request on its way through an application in this process, judged step by step as the gateway does.
+
+    Each step says what is next: `pass`, `stop` (send `answer()`), `whole` (hold the request's body back and give its pieces to
+    `request_body` until it says something else), `pieces` (give each piece, hold only the last one back). A step raises RuntimeError
+    when the engine itself fails.
+    """
+
+    @property
+    def id(self) -> str:
+        """The request's id, a UUIDv7."""
+    @property
+    def next(self) -> NextStep: ...
+    @property
+    def limit_bytes(self) -> int:
+        """So much of the body is held back at most; 0 when it is not asked for as a whole."""
+    @property
+    def target(self) -> str | None:
+        """Path and query as they were judged, where they are not as received; else None."""
+    @property
+    def action(self) -> Literal["allow", "log", "block", "refuse"]:
+        """What was decided so far."""
+    def request_body(self, piece: bytes, last: bool) -> NextStep:
+        """The next piece of the request's body; `last` may come with an empty one."""
+    def response_head(self, status: int, headers: list[tuple[bytes, bytes]], body_bytes: int | None) -> NextStep:
+        """The head of the application's response."""
+    def answer(self, *, failed: bool = False) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and body of the answer to a request that was stopped; with `failed`, to one that could not be judged."""
+    def end(
+        self,
+        now: int,
+        *,
+        status: int,
+        answered: int | None = None,
+        request_bytes: int = 0,
+        response_bytes: int = 0,
+        upgraded: bool = False,
+        describe: bool = False,
+    ) -> Inspection | None:
+        """End it, once: what the client got (0: nothing), what the application answered. With `describe`, all that is known of it."""
 
 def version() -> str:
     """Version of the Rust half."""

@@ -22,7 +22,7 @@ pub mod h1_guard;
 mod h2_flood;
 mod handover;
 pub mod headers;
-mod hosts;
+pub mod hosts;
 mod instance;
 mod judge;
 mod keys;

@@ -2,7 +2,7 @@
 //! already whole: same bundle, same verdict, same record.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,20 +13,31 @@ use engine::{
     Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme,
     Step, Surroundings, Timestamp, Transaction,
 };
+use gateway::hosts::KnownHosts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::exchange::{self, Asked, Exchange, RawHeaders};
 use crate::rows;
 
 /// A loaded bundle, ready to judge.
 #[pyclass(frozen, module = "hoplon")]
 pub struct Engine {
     bundle: Arc<Bundle>,
+    /// False: nothing was loaded, and nothing passes.
+    has_bundle: bool,
     keys: Keys,
-    sampler: Sampler,
-    literals: Mutex<LiteralTable>,
+    kept: Kept,
+}
+
+/// What outlives a bundle.
+#[derive(Clone, Default)]
+struct Kept {
+    sampler: Arc<Sampler>,
+    literals: Arc<Mutex<LiteralTable>>,
+    hosts: Arc<KnownHosts>,
 }
 
 /// What Python hands over for one message.
@@ -43,7 +54,21 @@ impl Engine {
             Some(key) => key.try_into().map_err(|_| PyValueError::new_err("key: 32 bytes, as in keys/records.key"))?,
         };
         let bundle = py.detach(|| load(&bundles))?;
-        Ok(Self { bundle: Arc::new(bundle), keys: Keys::derive(&key), sampler: Sampler::default(), literals: Mutex::default() })
+        Ok(Self { bundle: Arc::new(bundle), has_bundle: true, keys: Keys::derive(&key), kept: Kept::default() })
+    }
+
+    /// An engine that has no bundle yet: `begin` stops every request with 503.
+    #[staticmethod]
+    #[pyo3(signature = (key = None))]
+    fn without_bundle(key: Option<[u8; 32]>) -> Self {
+        let keys = Keys::derive(&key.unwrap_or_default());
+        Self { bundle: Arc::new(Bundle::none()), has_bundle: false, keys, kept: Kept::default() }
+    }
+
+    /// The engine with the bundle that is in place now; counters, known hosts and everything else that is kept are the same.
+    fn refreshed(&self, py: Python<'_>, bundles: PathBuf) -> PyResult<Self> {
+        let bundle = py.detach(|| load(&bundles))?;
+        Ok(Self { bundle: Arc::new(bundle), has_bundle: true, keys: self.keys.clone(), kept: self.kept.clone() })
     }
 
     /// The bundle's hash: SHA-256 of its manifest, in hex.
@@ -65,12 +90,41 @@ impl Engine {
         mode: &str,
         response: Option<Response>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        let mode = Mode::parse(mode).ok_or_else(|| PyValueError::new_err("mode: enforce, log or off"))?;
+        let mode = exchange::parse_mode(mode)?;
         let client = client.parse().map_err(|_| PyValueError::new_err("client: an IP address"))?;
         let request = Request { method, url: Url::parse(url)?, headers: header_map(headers)?, body, client };
         let response = response.map(|(status, headers, body)| PyResult::Ok((status, header_map(headers)?, body))).transpose()?;
         let judged = py.detach(|| self.judge(&request, response.as_ref(), mode));
         judged.to_dict(py)
+    }
+
+    #[pyo3(signature = (now, method, target, *, headers, client = None, scheme = "http", http_version = "1.1", body_bytes = 0, mode = "enforce"))]
+    #[allow(clippy::too_many_arguments)]
+    fn begin(
+        &self,
+        now: i64,
+        method: &str,
+        target: &[u8],
+        headers: RawHeaders,
+        client: Option<&str>,
+        scheme: &str,
+        http_version: &str,
+        body_bytes: Option<u64>,
+        mode: &str,
+    ) -> PyResult<Exchange> {
+        let (id, now) = exchange::moment(now);
+        let transaction = Transaction::begin(Arc::clone(&self.bundle), &self.keys, id, now, exchange::parse_mode(mode)?);
+        let asked = Asked {
+            method,
+            target: &String::from_utf8_lossy(target),
+            scheme: exchange::scheme(scheme),
+            version: exchange::version(http_version),
+            headers: &headers,
+            // A server that knows no address (a Unix socket, a test client) leaves everybody the same one.
+            client: client.and_then(|client| client.parse().ok()).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+            body: exchange::body_length(body_bytes),
+        };
+        Exchange::begin(transaction, self.has_bundle, Arc::clone(&self.kept.hosts), &asked)
     }
 }
 
@@ -106,7 +160,8 @@ impl<'a> Url<'a> {
     }
 }
 
-struct Judged {
+/// A request that was judged, with everything that is written down of it.
+pub struct Judged {
     action: Action,
     rule: Option<Arc<str>>,
     upstream_target: String,
@@ -124,27 +179,27 @@ impl Engine {
             action = decide(transaction.response_head(&head), &mut transaction, body);
             transaction.observe_response_piece(body);
         }
-        let verdict = transaction.verdict();
-        let (action, rule) = (action.max(verdict.action), verdict.rule.clone());
-        let upstream_target = transaction.upstream_target().to_owned();
         let status = response.map_or(0, |(status, ..)| *status);
-        let ended = transaction.end(&Outcome {
-            end: now,
-            status: if action.passes() { status } else { 0 },
-            upstream_status: (status != 0).then_some(status),
-            request_body_bytes: request.body.len() as u64,
-            response_body_bytes: response.map_or(0, |(_, _, body)| body.len() as u64),
-            tls: request.url.scheme == Scheme::Https,
-            request_complete: true,
-            ..Outcome::default()
-        });
-        let observations = self.observe(&ended);
-        Judged { action, rule, upstream_target, ended, observations }
+        let mut judged = Judged::of(
+            transaction,
+            &Outcome {
+                end: now,
+                status: if action.passes() { status } else { 0 },
+                upstream_status: (status != 0).then_some(status),
+                request_body_bytes: request.body.len() as u64,
+                response_body_bytes: response.map_or(0, |(_, _, body)| body.len() as u64),
+                tls: request.url.scheme == Scheme::Https,
+                request_complete: true,
+                ..Outcome::default()
+            },
+        );
+        judged.observations = self.observe(&judged.ended);
+        judged
     }
 
     fn observe(&self, ended: &Ended) -> Vec<Observation> {
         let Some(sample) = &ended.sample else { return Vec::new() };
-        let mut literals = self.literals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut literals = self.kept.literals.lock().unwrap_or_else(PoisonError::into_inner);
         observe(sample, &ended.record, &mut literals, &self.keys)
     }
 
@@ -160,7 +215,7 @@ impl Engine {
             body: length(&request.body),
         };
         // The lowest dice: sampled whenever the budgets of its operation and session allow.
-        let around = Surroundings { sampler: Some(&self.sampler), ..Surroundings::default() };
+        let around = Surroundings { sampler: Some(&*self.kept.sampler), ..Surroundings::default() };
         let step = transaction.request_head(&head, &around);
         let action = decide(step, transaction, &request.body);
         transaction.observe_request_piece(&request.body);
@@ -174,13 +229,30 @@ fn decide(mut step: Step, transaction: &mut Transaction, body: &[u8]) -> Action 
         step = match step {
             Step::Decided(action) => return action,
             Step::NeedBody(_) => transaction.request_body(body, true),
-            Step::NeedState(_) => transaction.resume(&[]),
+            Step::NeedState(_) => settle(step, transaction),
         }
     }
 }
 
+/// Answers what the engine asks of the counters, until it asks something else.
+pub fn settle(mut step: Step, transaction: &mut Transaction) -> Step {
+    while let Step::NeedState(_) = step {
+        step = transaction.resume(&[]);
+    }
+    step
+}
+
 impl Judged {
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    /// Ends a transaction.
+    pub fn of(transaction: Transaction, outcome: &Outcome) -> Self {
+        let verdict = transaction.verdict();
+        let (action, rule) = (verdict.action, verdict.rule.clone());
+        let upstream_target = transaction.upstream_target().to_owned();
+        Self { action, rule, upstream_target, ended: transaction.end(outcome), observations: Vec::new() }
+    }
+
+    /// As `Engine.inspect` gives it.
+    pub fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let record = &self.ended.record;
         let violations = self.ended.violations.iter().map(|violation| rows::violation(py, violation));
         let row = PyDict::new(py);
@@ -226,7 +298,7 @@ fn now() -> Timestamp {
 }
 
 /// Enough to tell ids apart: the standard library's hasher is seeded by the operating system.
-fn random() -> u128 {
+pub fn random() -> u128 {
     let half = || u128::from(RandomState::new().hash_one(0));
     half() << 64 | half()
 }

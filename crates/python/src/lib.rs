@@ -1,6 +1,7 @@
 //! `hoplon._native`: the engine and the gateway as Python sees them. Conversions only; every decision is the engine's, every
 //! socket the gateway's. The classes and functions are described for Python in `src/hoplon/_native.pyi`.
 
+mod exchange;
 mod inspection;
 mod rows;
 mod tables;
@@ -44,6 +45,7 @@ fn load(manifest: &[u8], parts: &HashMap<String, Vec<u8>>) -> Result<Bundle, eng
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<inspection::Engine>()?;
+    module.add_class::<exchange::Exchange>()?;
     module.add_function(wrap_pyfunction!(version, module)?)?;
     module.add_function(wrap_pyfunction!(serve, module)?)?;
     module.add_function(wrap_pyfunction!(check_bundle, module)?)?;
