@@ -1,4 +1,4 @@
-"""The Shield between a client and an application: what passes, what is answered in its place, what the application sees."""
+"""The Shield between client and application: what passes, what is answered in its place, what the application sees."""
 
 import json
 import logging

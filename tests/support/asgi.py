@@ -1,14 +1,18 @@
 """Both sides of an ASGI application: a client that sends messages and keeps what comes back, and a bundle folder."""
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from hoplon.asgi.settings import App, Message
+from hoplon.policy.assembly import canonical_json
 from hoplon.service.policy import apply_policy
 from hoplon.service.workspace import open_workspace
+from hoplon.storage.files import replace_file
 
 BASE = """format = 1
 [zone]
@@ -122,3 +126,16 @@ class Echo:
         self.bodies.append(body)
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": body or b"hello", "more_body": False})
+
+
+def add_rules(bundles: Path, rules: list[dict[str, Any]]) -> None:
+    """Put a bundle in place whose zone has these rules behind its own; what no policy says can be tried so."""
+    manifest = json.loads((bundles / "current").read_bytes())
+    for part in manifest["parts"]:
+        if part["kind"] == "rules":
+            content = json.loads((bundles / "parts" / part["sha256"]).read_bytes())
+            content["rules"] += rules
+            data = canonical_json(content)
+            part["sha256"], part["bytes"] = hashlib.sha256(data).hexdigest(), len(data)
+            (bundles / "parts" / part["sha256"]).write_bytes(data)
+    replace_file(bundles / "current", canonical_json(manifest))
