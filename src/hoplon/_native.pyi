@@ -137,6 +137,7 @@ class Exchange:
         answered: int | None = None,
         request_bytes: int = 0,
         response_bytes: int = 0,
+        is_request_complete: bool = True,
         upgraded: bool = False,
         describe: bool = False,
     ) -> Inspection | None:

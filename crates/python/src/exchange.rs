@@ -202,7 +202,7 @@ impl Exchange {
 
     /// Ends the transaction, once; with `describe`, what `Engine.inspect` would have given. `status` is what the client got, 0:
     /// nothing; `answered` what the application answered.
-    #[pyo3(signature = (now, *, status, answered = None, request_bytes = 0, response_bytes = 0, upgraded = false, describe = false))]
+    #[pyo3(signature = (now, *, status, answered = None, request_bytes = 0, response_bytes = 0, is_request_complete = true, upgraded = false, describe = false))]
     #[allow(clippy::too_many_arguments)]
     fn end<'py>(
         &self,
@@ -212,6 +212,7 @@ impl Exchange {
         answered: Option<u16>,
         request_bytes: u64,
         response_bytes: u64,
+        is_request_complete: bool,
         upgraded: bool,
         describe: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
@@ -222,6 +223,7 @@ impl Exchange {
             upstream_status: answered,
             request_body_bytes: request_bytes,
             response_body_bytes: response_bytes,
+            request_complete: is_request_complete,
             upgraded,
             tls: self.is_tls,
             ..Outcome::default()

@@ -52,7 +52,7 @@ class HttpPassage:
         message = await self._from_client()
         if message["type"] != "http.request":
             return message
-        self._judging.request_bytes += len(message.get("body", b""))
+        self._take(message)
         return await self._judge_piece(message) if self._judges_pieces else message
 
     async def send(self, message: Message) -> None:
@@ -75,7 +75,7 @@ class HttpPassage:
             message = await self._from_client()
             if message["type"] != "http.request":
                 return "gone"
-            self._judging.request_bytes += len(message.get("body", b""))
+            self._take(message)
             self._ready.append(message)
             step = self._step_of(message)
             if step != "whole":
@@ -98,7 +98,12 @@ class HttpPassage:
             message = await self._from_client()
             if message["type"] != "http.request":
                 return message
-            self._judging.request_bytes += len(message.get("body", b""))
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        """Count a piece of the request's body."""
+        self._judging.request_bytes += len(message.get("body", b""))
+        self._judging.is_request_complete = not message.get("more_body", False)
 
     def _step_of(self, message: Message) -> str:
         piece, is_last = message.get("body", b""), not message.get("more_body", False)

@@ -18,7 +18,7 @@ class Judging:
     """One transaction's account. `has_failed`: the engine could not judge it, and it is closed on that."""
 
     __slots__ = (
-        *("answered", "has_failed", "request_bytes", "response_bytes", "status", "upgraded"),
+        *("answered", "has_failed", "is_request_complete", "request_bytes", "response_bytes", "status", "upgraded"),
         *("_clock", "_counts", "_fail", "_is_ended", "_mode", "_on_end"),
     )
 
@@ -27,6 +27,7 @@ class Judging:
         self.answered: int | None = None
         self.request_bytes = 0
         self.response_bytes = 0
+        self.is_request_complete = False
         self.upgraded = False
         self.has_failed = False
         self._mode = mode
@@ -70,6 +71,7 @@ class Judging:
                 answered=self.answered,
                 request_bytes=self.request_bytes,
                 response_bytes=self.response_bytes,
+                is_request_complete=self.is_request_complete,
                 upgraded=self.upgraded,
                 describe=action != "allow" or self._on_end is not None,
             )

@@ -6,7 +6,6 @@ It begins each transaction and decides what becomes of a request that cannot be 
 import time
 from os import PathLike
 from pathlib import Path
-from typing import cast
 
 from hoplon._native import Exchange
 from hoplon.asgi.http import HttpPassage
@@ -83,9 +82,10 @@ class Shield:
         mode = self._loaded.mode
         self.counts.requests += 1
         judging = Judging(mode, self._fail, self.counts, self._clock, self._on_end)
-        raw = raw_target(scope)
+        raw, length = raw_target(scope), 0 if is_websocket else body_bytes(scope)
+        judging.is_request_complete = length == 0
         try:
-            exchange = self._begin(scope, raw, mode, is_websocket)
+            exchange = self._begin(scope, raw, length, mode)
             judged = judged_scope(scope, raw, exchange.target)
         except Exception:  # noqa: BLE001 - logged and counted there; an application must not fall with its shield
             if judging.passes_failed():
@@ -96,17 +96,17 @@ class Shield:
         passage = (WebSocketPassage if is_websocket else HttpPassage)(judging, exchange, judged, receive, send)
         await passage.run(self._app)
 
-    def _begin(self, scope: Scope, raw: bytes, mode: Mode, is_websocket: bool) -> Exchange:
+    def _begin(self, scope: Scope, raw: bytes, length: int | None, mode: Mode) -> Exchange:
         client = scope.get("client")
         return self._loaded.engine.begin(
             self._clock(),
-            "GET" if is_websocket else cast("str", scope["method"]),
+            scope.get("method", "GET"),  # a WebSocket's handshake has no other
             raw,
             headers=scope["headers"] if isinstance(scope["headers"], list) else list(scope["headers"]),
             client=client[0] if client else None,
             scheme=scope.get("scheme", "http"),
             http_version=scope.get("http_version", "1.1"),
-            body_bytes=0 if is_websocket else body_bytes(scope),
+            body_bytes=length,
             mode=mode,
         )
 
