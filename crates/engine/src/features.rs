@@ -1,22 +1,28 @@
 //! The features, in the order of phases, cheap before dear: each with its facts and the violations that its rules find. A new
 //! feature is one file and one line here.
 
+mod body;
 pub(crate) mod browsers;
 mod headers;
 mod http;
 mod identity;
 pub(crate) mod json;
 mod operations;
+mod pairs;
 mod path;
 #[cfg(test)]
 mod probe;
 mod rules;
+mod uri;
 
 use std::fmt::Display;
 
 use crate::fact::FactDef;
 use crate::transaction::Scene;
 use crate::violation::{Refusal, ViolationDef};
+
+/// Where Cloudflare says what a fact is.
+const CLOUDFLARE: &str = "Cloudflare Ruleset Engine, fields reference";
 
 /// What a feature gives.
 #[derive(Debug)]
@@ -38,12 +44,14 @@ pub(crate) struct RuleViolation {
 /// All features.
 pub const FEATURES: &[Feature] = &[
     Feature { name: "rules", facts: &[], violations: rules::VIOLATIONS },
-    Feature { name: "http", facts: http::FACTS, violations: http::VIOLATIONS },
+    Feature { name: "http", facts: http::FACTS, violations: &[] },
+    Feature { name: "uri", facts: uri::FACTS, violations: &[] },
     Feature { name: "browsers", facts: browsers::FACTS, violations: browsers::VIOLATIONS },
     Feature { name: "headers", facts: headers::FACTS, violations: &[] },
     Feature { name: "path", facts: path::FACTS, violations: path::VIOLATIONS },
     Feature { name: "identity", facts: identity::FACTS, violations: &[] },
     Feature { name: "operations", facts: operations::FACTS, violations: operations::VIOLATIONS },
+    Feature { name: "body", facts: body::FACTS, violations: body::VIOLATIONS },
     Feature { name: "json", facts: json::FACTS, violations: json::VIOLATIONS },
     #[cfg(test)]
     Feature { name: "probe", facts: probe::FACTS, violations: &[] },

@@ -79,7 +79,7 @@ fn form_use(t: &Inspected) -> BodyUse {
     if is_form(t) && !t.is_encoded { BodyUse::Whole } else { BodyUse::Nothing }
 }
 
-fn is_form(t: &Inspected) -> bool {
+pub(super) fn is_form(t: &Inspected) -> bool {
     t.body_length != BodyLength::None && t.request_content_type.as_deref() == Some("application/x-www-form-urlencoded")
 }
 

@@ -1,12 +1,33 @@
-//! Whether a session identifier of the zone is present.
+//! Whether a session identifier of the zone is present, and its value.
 
 use crate::fact::{Fact, FactDef};
-use crate::value::Type;
+use crate::value::{Type, Value};
 
-pub(super) const FACTS: &[FactDef] = &[FactDef::head(
-    "cf.api_gateway.auth_id_present",
-    Type::Bool,
-    "Cloudflare API Shield, session identifiers",
-    "the request carries one of the zone's session identifiers",
-    |t| Fact::bool(t.seen.has_identifier),
-)];
+pub(super) const FACTS: &[FactDef] = &[
+    FactDef::head(
+        "cf.api_gateway.auth_id_present",
+        Type::Bool,
+        "Cloudflare API Shield, session identifiers",
+        "the request carries one of the zone's session identifiers",
+        |t| Fact::bool(t.seen.has_identifier),
+    ),
+    FactDef::head(
+        "hoplon.session.value",
+        Type::String,
+        "Hoplon",
+        "value of the session identifier that counts, never shown or recorded; missing when none is present",
+        |t| {
+            t.of_request(|headers| {
+                t.seen.zone()?.identifiers.find(headers).map(|identity| Value::String(value_of(&identity).into()))
+            })
+        },
+    )
+    .of_request_headers()
+    .secret(),
+];
+
+/// Without the name that it stands under.
+fn value_of(identity: &[u8]) -> Vec<u8> {
+    let end = identity.iter().position(|byte| *byte == 0);
+    end.map_or_else(Vec::new, |end| identity[end + 1..].to_vec())
+}

@@ -1,8 +1,11 @@
 //! Whether a saved operation is called.
 
 use super::RuleViolation;
+use super::pairs::decoded;
 use crate::fact::{Fact, FactDef};
-use crate::value::Type;
+use crate::transaction::Scene;
+use crate::url::segments;
+use crate::value::{Map, Type, Value};
 use crate::violation::ViolationDef;
 
 pub(super) const FACTS: &[FactDef] = &[
@@ -17,6 +20,14 @@ pub(super) const FACTS: &[FactDef] = &[
         },
     ),
     FactDef::head(
+        "hoplon.operation.variables",
+        Type::Map(&Type::String),
+        "Hoplon",
+        "values of the path's variables by the names that the operation was saved with (`var1` …), percent-decoded",
+        |t| Fact::Value(Value::Map(Map::Entries(variables(t).map(|(name, value)| (name.as_bytes().into(), value)).collect()))),
+    )
+    .by_key(|t, key| Fact::some(variables(t).find(|(name, _)| name.as_bytes() == key.bytes()).map(|(_, value)| value))),
+    FactDef::head(
         "cf.api_gateway.fallthrough_detected",
         Type::Bool,
         "Cloudflare API Shield, fallthrough rule",
@@ -29,3 +40,13 @@ pub(super) const VIOLATIONS: &[RuleViolation] = &[RuleViolation {
     def: ViolationDef { code: "operations.fallthrough", location: "path", doc: "the request calls no saved operation" },
     evidence: |t| format!("{} on a path of {} segments", t.seen.known_method(), t.seen.path().split('/').count() - 1),
 }];
+
+/// The variables of the operation that is called, in the order of the path.
+fn variables<'t>(t: &Scene<'t>) -> impl Iterator<Item = (&'t str, Value<'t>)> {
+    let template = t.seen.operation().map_or("", |operation| &*operation.path);
+    let variable = |(name, value): (&'t str, &'t str)| {
+        let name = name.strip_prefix('{')?.strip_suffix('}')?;
+        Some((name, Value::String(decoded(value.as_bytes()))))
+    };
+    segments(template).zip(segments(t.seen.path())).filter_map(variable)
+}

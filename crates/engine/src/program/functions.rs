@@ -266,7 +266,7 @@ fn substring(value: Cow<'_, [u8]>, start: i64, end: Option<i64>) -> Cow<'_, [u8]
 pub(super) fn decode_base64(value: &[u8]) -> Option<Vec<u8>> {
     let digits = value.strip_suffix(b"==").or_else(|| value.strip_suffix(b"=")).unwrap_or(value);
     let padding = value.len() - digits.len();
-    if digits.len() % 4 == 1 || (padding > 0 && (digits.len() + padding) % 4 != 0) {
+    if digits.len() % 4 == 1 || (padding > 0 && !(digits.len() + padding).is_multiple_of(4)) {
         return None;
     }
     let mut decoded = Vec::with_capacity(digits.len() * 3 / 4);

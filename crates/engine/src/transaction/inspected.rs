@@ -143,6 +143,12 @@ impl Inspected {
         &self.target[..self.path_bytes]
     }
 
+    /// Normalised path and query.
+    #[must_use]
+    pub fn upstream_target(&self) -> &str {
+        &self.target
+    }
+
     /// The path as received.
     #[must_use]
     pub fn raw_path(&self) -> &str {
