@@ -4,6 +4,7 @@ Grammar, loosest first: or (`or` `||`), xor (`xor` `^^`), and (`and` `&&`), not 
 depth of nesting by MAX_DEPTH, everything else by the length of the text, which is read once.
 """
 
+from dataclasses import replace
 from typing import Literal, get_args
 
 from hoplon.rules import syntax
@@ -108,9 +109,9 @@ class _Parser:
             return self._comparison()
         self._deeper(start)
         expression = self.expression()
-        self._lexer.expect(")", "was expected")
+        end = self._lexer.expect(")", "was expected")
         self._depth -= 1
-        return expression
+        return replace(expression, at=Span(start, end))
 
     def _deeper(self, start: int) -> None:
         self._depth += 1
