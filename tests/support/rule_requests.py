@@ -37,7 +37,7 @@ def facts_of(sent: Request) -> dict[str, Any]:
     path, mark, query = (slash + target).partition("?")
     path = path or "/"
     uri = path + mark + query
-    fields = _grouped((name.lower(), value) for name, value in sent.headers)
+    fields = _grouped((name.lower(), value) for name, value in sent.headers)  # each header's values stand together
     arguments = _pairs(query)
     facts = {
         "ssl": scheme == "https",
@@ -52,8 +52,8 @@ def facts_of(sent: Request) -> dict[str, Any]:
         "http.request.uri.args.names": [name.encode() for name, _ in arguments],
         "http.request.uri.args.values": [value for _, value in arguments],
         "http.request.headers": fields,
-        "http.request.headers.names": [name.lower().encode() for name, _ in sent.headers],
-        "http.request.headers.values": [value for _, value in sent.headers],
+        "http.request.headers.names": [name.encode() for name, values in fields.items() for _ in values],
+        "http.request.headers.values": [value for values in fields.values() for value in values],
         "http.request.cookies": _cookies(fields.get("cookie", [])),
         "http.cookie": b"; ".join(fields.get("cookie", [])),
         "http.user_agent": fields.get("user-agent", [b""])[0],
