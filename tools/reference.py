@@ -119,6 +119,35 @@ def facts() -> str:
     return _rows(_native.fact_table(), {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC})
 
 
+def functions() -> str:
+    """Every function of the rule language."""
+    from hoplon.rules.functions import CLAIMS, GENERAL, TOKEN
+
+    places = (("everywhere", GENERAL), ("token rules", TOKEN), ("authorization", CLAIMS))
+    rows = [[f"`{each.signature}`", where, each.doc] for where, known in places for each in known.values()]
+    return table(["function", "where", "what it gives"], rows)
+
+
+def refused_functions() -> str:
+    """Cloudflare's functions that no rule may call."""
+    from hoplon.rules.functions import CLAIMS, REFUSED, TOKEN
+
+    rows = [[why] for name, why in REFUSED.items() if name not in TOKEN and name not in CLAIMS]
+    return table(["function, and why not"], rows)
+
+
+def unavailable_fields() -> str:
+    """Cloudflare's fields, or groups of them, that Hoplon has no data for."""
+    from hoplon.rules.unavailable import REASONS
+
+    names: dict[str, list[str]] = {}
+    for name, why in REASONS.items():
+        names.setdefault(why, []).append(f"`{name}`")
+    return table(
+        ["fields (each with those below it)", "why not"], [[" ".join(each), why] for why, each in names.items()]
+    )
+
+
 def violations() -> str:
     """Every violation code."""
     from hoplon import _native
@@ -168,6 +197,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "cli.md": {"commands": commands, "exit-codes": exit_codes},
     "api.md": {"routes": routes, "unavailable": unavailable_routes, "errors": api_errors},
     "facts.md": {"facts": facts, "violations": violations},
+    "functions.md": {"functions": functions, "refused": refused_functions, "unavailable": unavailable_fields},
     "metrics.md": {"metrics": metrics},
     "records.md": {kind: _record_columns(kind) for kind in ("records", "violations", "observations")},
 }

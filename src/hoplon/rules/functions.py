@@ -33,7 +33,16 @@ class Function:
     parameters: tuple[Parameter, ...]
     required: int
     result: Callable[[Sequence[Type]], Type]
+    doc: str
     repeats: bool = False
+
+    @property
+    def signature(self) -> str:
+        """As it is written: `[…]` may be left out, `…` may be repeated."""
+        names = [parameter.name for parameter in self.parameters]
+        needed = ", ".join(names[: self.required])
+        optional = "".join(f"[, {name}]" for name in names[self.required :])
+        return f"{self.name}({needed}{optional}{', …' if self.repeats else ''})"
 
     def parameter(self, position: int) -> Parameter:
         """What stands at a position, from 0; positions behind the last are those of the one that repeats."""
@@ -60,6 +69,9 @@ def _joined(types: Sequence[Type]) -> Type:
     return STRINGS if STRINGS in types else STRING
 
 
+_CONFIGURATION = Parameter("token configuration", (STRING,), "literal")
+_PART = Parameter("substring", (STRING,))
+_MEASURED = (STRING, STRINGS, array(INTEGER), BOOLEANS, array(ADDRESS))
 _KEY = Parameter("key", (STRING, INTEGER), "literal")
 _POSITION = (-(2**31), 2**31 - 1)
 _URL_DECODE_OPTIONS = ("", "r", "u", "ru", "ur")
@@ -70,26 +82,70 @@ def _table(*functions: Function) -> Mapping[str, Function]:
 
 
 GENERAL = _table(
-    Function("any", (_value(BOOLEANS, name="array"),), 1, _gives(BOOLEAN)),
-    Function("all", (_value(BOOLEANS, name="array"),), 1, _gives(BOOLEAN)),
+    Function(
+        "any", (_value(BOOLEANS, name="array"),), 1, _gives(BOOLEAN), "one of the array is true; of none, none is"
+    ),
+    Function(
+        "all", (_value(BOOLEANS, name="array"),), 1, _gives(BOOLEAN), "all of the array are true; of none, all are"
+    ),
     Function(
         "cidr",
         (_value(ADDRESS, name="address"), _bits("ipv4_network_bits", 32), _bits("ipv6_network_bits", 128)),
         3,
         _gives(ADDRESS),
+        "the first address of the network that the address is in",
     ),
-    Function("cidr6", (_value(ADDRESS, name="address"), _bits("ipv6_network_bits", 128)), 2, _gives(ADDRESS)),
-    Function("concat", (Parameter("part", (STRING, INTEGER, STRINGS)),), 2, _joined, repeats=True),
-    Function("decode_base64", (_value(STRING),), 1, _gives(STRING)),
-    Function("ends_with", (_value(STRING), Parameter("substring", (STRING,))), 2, _gives(BOOLEAN)),
-    Function("starts_with", (_value(STRING), Parameter("substring", (STRING,))), 2, _gives(BOOLEAN)),
-    Function("join", (_value(STRINGS, name="items"), Parameter("separator", (STRING,))), 2, _gives(STRING)),
-    Function("len", (_value(STRING, STRINGS, array(INTEGER), BOOLEANS, array(ADDRESS)),), 1, _gives(INTEGER)),
-    Function("lookup_json_string", (_value(STRING, name="field"), _KEY), 2, _gives(STRING), repeats=True),
-    Function("lookup_json_integer", (_value(STRING, name="field"), _KEY), 2, _gives(INTEGER), repeats=True),
-    Function("lower", (_value(STRING),), 1, _gives(STRING)),
-    Function("upper", (_value(STRING),), 1, _gives(STRING)),
-    Function("remove_bytes", (_value(STRING), _text("bytes")), 2, _gives(STRING)),
+    Function(
+        "cidr6",
+        (_value(ADDRESS, name="address"), _bits("ipv6_network_bits", 128)),
+        2,
+        _gives(ADDRESS),
+        "the same for IPv6; an IPv4 address stays as it is",
+    ),
+    Function(
+        "concat",
+        (Parameter("part", (STRING, INTEGER, STRINGS)), Parameter("part", (STRING, INTEGER, STRINGS))),
+        2,
+        _joined,
+        "the parts that are there, behind one another: strings (and numbers that are written out), or arrays",
+        repeats=True,
+    ),
+    Function(
+        "decode_base64",
+        (_value(STRING),),
+        1,
+        _gives(STRING),
+        "RFC 4648 §4; `=` at the end may be left out, anything else that is not Base64 gives a missing value",
+    ),
+    Function("ends_with", (_value(STRING), _PART), 2, _gives(BOOLEAN), "the source ends with the substring"),
+    Function("starts_with", (_value(STRING), _PART), 2, _gives(BOOLEAN), "the source begins with the substring"),
+    Function(
+        "join",
+        (_value(STRINGS, name="items"), Parameter("separator", (STRING,))),
+        2,
+        _gives(STRING),
+        "the items with the separator between them",
+    ),
+    Function("len", (_value(*_MEASURED),), 1, _gives(INTEGER), "bytes of a String, elements of an Array"),
+    Function(
+        "lookup_json_string",
+        (_value(STRING, name="field"), _KEY),
+        2,
+        _gives(STRING),
+        "the string that names and positions lead to in a JSON text; of a name that stands twice, the last",
+        repeats=True,
+    ),
+    Function(
+        "lookup_json_integer",
+        (_value(STRING, name="field"), _KEY),
+        2,
+        _gives(INTEGER),
+        "the same for a whole number; `42.0` is none",
+        repeats=True,
+    ),
+    Function("lower", (_value(STRING),), 1, _gives(STRING), "ASCII letters in lower case"),
+    Function("upper", (_value(STRING),), 1, _gives(STRING), "ASCII letters in upper case"),
+    Function("remove_bytes", (_value(STRING), _text("bytes")), 2, _gives(STRING), "the source without these bytes"),
     Function(
         "substring",
         (
@@ -99,24 +155,55 @@ GENERAL = _table(
         ),
         2,
         _gives(STRING),
+        "bytes from `start` to before `end`; negative ones count from the end, what is outside is cut off",
     ),
-    Function("url_decode", (_value(STRING), _text("options", *_URL_DECODE_OPTIONS)), 1, _gives(STRING)),
+    Function(
+        "url_decode",
+        (_value(STRING), _text("options", *_URL_DECODE_OPTIONS)),
+        1,
+        _gives(STRING),
+        "`+` and `%XX` decoded; option `u`: `%uXXXX` too, `r`: again until nothing changes, 16 times at most",
+    ),
 )
 """Those of custom rules and rate limiting rules."""
 
 TOKEN = _table(
-    Function("is_jwt_valid", (_text("token configuration"),), 1, _gives(BOOLEAN)),
-    Function("is_jwt_present", (_text("token configuration"),), 1, _gives(BOOLEAN)),
+    Function("is_jwt_valid", (_CONFIGURATION,), 1, _gives(BOOLEAN), "the request carries a valid token"),
+    Function("is_jwt_present", (_CONFIGURATION,), 1, _gives(BOOLEAN), "the request carries a token, valid or not"),
 )
 """Those of token rules."""
 
 CLAIMS = _table(
-    Function("claim", (_text("claim"), _text("token configuration")), 1, _gives(STRING)),
-    Function("claim_has", (_text("claim"), _text("word"), _text("token configuration")), 2, _gives(BOOLEAN)),
-    Function("path_variable", (_text("variable"),), 1, _gives(STRING)),
-    Function("query", (_text("parameter"),), 1, _gives(STRING)),
-    Function("body", (_text("place"),), 1, _gives(STRING)),
-    Function("session", (), 0, _gives(STRING)),
+    Function(
+        "claim",
+        (_text("claim"), _CONFIGURATION),
+        1,
+        _gives(STRING),
+        "a claim of the verified token, as text: a name, or a place like `$.realm.id`",
+    ),
+    Function(
+        "claim_has",
+        (_text("claim"), _text("word"), _CONFIGURATION),
+        2,
+        _gives(BOOLEAN),
+        "the claim holds the word: between blanks of a string, or as an element of an array",
+    ),
+    Function("path_variable", (_text("variable"),), 1, _gives(STRING), "a variable of the operation's path, decoded"),
+    Function(
+        "query",
+        (_text("parameter"),),
+        1,
+        _gives(STRING),
+        "a parameter of the query, decoded; missing when it stands there twice",
+    ),
+    Function(
+        "body",
+        (_text("place"),),
+        1,
+        _gives(STRING),
+        "a value of the JSON body as text: a name, or a place like `$.user.id`; missing when a name stands twice",
+    ),
+    Function("session", (), 0, _gives(STRING), "the value that identifies the session"),
 )
 """Those of authorization on claims, beside the general ones."""
 

@@ -23,7 +23,7 @@ _THREATS = "Cloudflare has ended it too: its value there is always 0"
 
 _TOLD = "Hoplon does not compute it"
 
-_REASONS: Mapping[str, str] = {
+REASONS: Mapping[str, str] = {
     "ip.geoip": _PLACES,
     "ip.src": _PLACES,
     "cf.threat_score": _THREATS,
@@ -81,5 +81,5 @@ def why_unavailable(name: str) -> str | None:
     """The sentence for a field that Cloudflare has and Hoplon has not; None for a name that is none of them."""
     parts = name.split(".")
     groups = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-    reason = next((_REASONS[group] for group in groups if group in _REASONS), None)
+    reason = next((REASONS[group] for group in groups if group in REASONS), None)
     return f"`{name}` is not available: {reason}" if reason else None
