@@ -116,10 +116,7 @@ def facts() -> str:
     """The engine's fact table."""
     from hoplon import _native
 
-    return _rows(
-        _native.fact_table(),
-        {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC, "source": "source"},
-    )
+    return _rows(_native.fact_table(), {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC})
 
 
 def functions() -> str:

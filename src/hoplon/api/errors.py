@@ -90,6 +90,15 @@ ERRORS: dict[str, ErrorForm] = {
     "list.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11404),
     "list.item_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11405),
     "list.operation_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11406),
+    "list.in_use": ErrorForm(HTTPStatus.CONFLICT, 11407),
+    # rulesets
+    "ruleset.no_entrypoint": ErrorForm(HTTPStatus.NOT_FOUND, 10003),
+    "ruleset.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11701),
+    "ruleset.rule_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11702),
+    "ruleset.version_unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11703),
+    "ruleset.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11704),
+    "ruleset.exists": ErrorForm(HTTPStatus.CONFLICT, 11705),
+    "ruleset.unsupported": ErrorForm(HTTPStatus.BAD_REQUEST, 11706),
     # an OpenAPI description
     "description.unreadable": ErrorForm(HTTPStatus.BAD_REQUEST, 11601),
     "description.unsupported": ErrorForm(HTTPStatus.BAD_REQUEST, 11602),
@@ -108,7 +117,7 @@ ERRORS: dict[str, ErrorForm] = {
     "state.missing": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 12005),
     "settings.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 12006),
 }
-"""Every code that can reach a caller. The numbers below 10000 are Cloudflare's own."""
+"""Every code that can reach a caller. The numbers below 10000, and 10003, are Cloudflare's own."""
 
 _STEP = re.compile(r"[^.\[\]]+")
 

@@ -27,7 +27,7 @@ class ListTextBody(Lenient):
 
 
 class ListForm(TypedDict):
-    """A list as Cloudflare writes it. No rule can name a list yet, so none is referenced."""
+    """A list as Cloudflare writes it; its filters are custom rules and limits."""
 
     id: str
     name: str
@@ -84,7 +84,7 @@ def list_form(found: ValueList) -> ListForm:
         "kind": found.kind,
         "description": found.description,
         "num_items": found.item_count,
-        "num_referencing_filters": 0,
+        "num_referencing_filters": found.reference_count,
         "created_on": moment(found.created_on),
         "modified_on": moment(found.modified_on),
     }

@@ -66,6 +66,14 @@ def _unavailable(feature: str, read: str, write: str, paths: dict[str, str]) -> 
             yield Route(method, path, read if method == "GET" else write, feature)
 
 
+def _routes(read: str, write: str, paths: dict[str, str]) -> Iterator[Route]:
+    """Rows of the feature `rules`: path to its methods, each with its handler."""
+    for path, handlers in paths.items():
+        for each in handlers.split(", "):
+            method, _, handler = each.partition(" ")
+            yield Route(method, path, read if method == "GET" else write, "rules", handler)
+
+
 def _tokens(path: str) -> Iterator[Route]:
     """The rows of tokens, which stand below `/user` and below the account."""
     yield Route("GET", f"{path}/tokens", TOKENS_READ, "access", "tokens:list_tokens")
@@ -166,6 +174,60 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules", "list_items:replace_items"),
     Route("DELETE", _account("/rules/lists/{list_id}/items"), LISTS_WRITE, "rules", "list_items:remove_items"),
     Route("GET", _account("/rules/lists/{list_id}/items/{item_id}"), LISTS_READ, "rules", "list_items:get_item"),
+    # rulesets
+    *_routes(
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _zone("/rulesets"): "GET rulesets:list_rulesets, POST rulesets:create_ruleset",
+            _zone("/rulesets/phases/{ruleset_phase}/entrypoint"): (
+                "GET rulesets:get_entrypoint, PUT rulesets:replace_entrypoint"
+            ),
+            _zone("/rulesets/phases/{ruleset_phase}/entrypoint/versions"): (
+                "GET ruleset_versions:list_entrypoint_versions"
+            ),
+            _zone("/rulesets/phases/{ruleset_phase}/entrypoint/versions/{ruleset_version}"): (
+                "GET ruleset_versions:get_entrypoint_version"
+            ),
+            _zone("/rulesets/{ruleset_id}"): (
+                "GET rulesets:get_ruleset, PUT rulesets:replace_ruleset, DELETE rulesets:delete_ruleset"
+            ),
+            _zone("/rulesets/{ruleset_id}/rules"): "POST rulesets:add_rule",
+            _zone("/rulesets/{ruleset_id}/rules/{rule_id}"): "PATCH rulesets:edit_rule, DELETE rulesets:delete_rule",
+            _zone("/rulesets/{ruleset_id}/versions"): "GET ruleset_versions:list_versions",
+            _zone("/rulesets/{ruleset_id}/versions/{ruleset_version}"): (
+                "GET ruleset_versions:get_version, DELETE ruleset_versions:delete_version"
+            ),
+        },
+    ),
+    *_routes(
+        ACCOUNT_GATEWAY_READ,
+        ACCOUNT_GATEWAY_WRITE,
+        {
+            _account("/rulesets"): "GET account_rulesets:list_rulesets, POST account_rulesets:create_ruleset",
+            _account("/rulesets/phases/{ruleset_phase}/entrypoint"): (
+                "GET account_rulesets:get_entrypoint, PUT account_rulesets:replace_entrypoint"
+            ),
+            _account("/rulesets/phases/{ruleset_phase}/entrypoint/versions"): (
+                "GET account_rulesets:list_entrypoint_versions"
+            ),
+            _account("/rulesets/phases/{ruleset_phase}/entrypoint/versions/{ruleset_version}"): (
+                "GET account_rulesets:get_entrypoint_version"
+            ),
+            _account("/rulesets/{ruleset_id}"): (
+                "GET account_rulesets:get_ruleset, PUT account_rulesets:replace_ruleset, "
+                "DELETE account_rulesets:delete_ruleset"
+            ),
+            _account("/rulesets/{ruleset_id}/rules"): "POST account_rulesets:add_rule",
+            _account("/rulesets/{ruleset_id}/rules/{rule_id}"): (
+                "PATCH account_rulesets:edit_rule, DELETE account_rulesets:delete_rule"
+            ),
+            _account("/rulesets/{ruleset_id}/versions"): "GET account_rulesets:list_versions",
+            _account("/rulesets/{ruleset_id}/versions/{ruleset_version}"): (
+                "GET account_rulesets:get_version, DELETE account_rulesets:delete_version"
+            ),
+        },
+    ),
     # what Cloudflare has no word for
     Route("GET", _own_zone("/upstreams"), ZONE_READ, "zones", "hoplon_v1.upstreams:get_upstreams"),
     Route("PUT", _own_zone("/upstreams"), ZONE_WRITE, "zones", "hoplon_v1.upstreams:put_upstreams"),
@@ -279,31 +341,6 @@ ROUTES: tuple[Route, ...] = (
         GATEWAY_WRITE,
         {
             _gateway("/expression-template/fallthrough"): "POST",
-            _zone("/rulesets"): "GET POST",
-            _zone("/rulesets/phases/{ruleset_phase}/entrypoint"): "GET PUT",
-            _zone("/rulesets/phases/{ruleset_phase}/entrypoint/versions"): "GET",
-            _zone("/rulesets/phases/{ruleset_phase}/entrypoint/versions/{ruleset_version}"): "GET",
-            _zone("/rulesets/{ruleset_id}"): "GET PUT DELETE",
-            _zone("/rulesets/{ruleset_id}/rules"): "POST",
-            _zone("/rulesets/{ruleset_id}/rules/{rule_id}"): "PATCH DELETE",
-            _zone("/rulesets/{ruleset_id}/versions"): "GET",
-            _zone("/rulesets/{ruleset_id}/versions/{ruleset_version}"): "GET DELETE",
-        },
-    ),
-    *_unavailable(
-        "rules",
-        ACCOUNT_GATEWAY_READ,
-        ACCOUNT_GATEWAY_WRITE,
-        {
-            _account("/rulesets"): "GET POST",
-            _account("/rulesets/phases/{ruleset_phase}/entrypoint"): "GET PUT",
-            _account("/rulesets/phases/{ruleset_phase}/entrypoint/versions"): "GET",
-            _account("/rulesets/phases/{ruleset_phase}/entrypoint/versions/{ruleset_version}"): "GET",
-            _account("/rulesets/{ruleset_id}"): "GET PUT DELETE",
-            _account("/rulesets/{ruleset_id}/rules"): "POST",
-            _account("/rulesets/{ruleset_id}/rules/{rule_id}"): "PATCH DELETE",
-            _account("/rulesets/{ruleset_id}/versions"): "GET",
-            _account("/rulesets/{ruleset_id}/versions/{ruleset_version}"): "GET DELETE",
         },
     ),
     *_unavailable(

@@ -38,6 +38,8 @@ class ValueList:
     created_on: datetime
     modified_on: datetime
     item_count: int = 0
+    reference_count: int = 0
+    """How many custom rules and limits name it."""
 
 
 @dataclass(frozen=True, slots=True)

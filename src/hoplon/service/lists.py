@@ -18,6 +18,7 @@ from hoplon.model.actor import Actor
 from hoplon.model.audit import AuditEntry
 from hoplon.model.lists import BulkOperation, Kind, ListItem, StoredItem, ValueList
 from hoplon.rules.list_items import read_items, search_of
+from hoplon.service.rule_lists import lists_in_use, references
 from hoplon.service.workspace import Workspace
 from hoplon.storage import audit, policies
 from hoplon.storage import lists as store
@@ -33,13 +34,13 @@ _NAME = re.compile(r"[a-z0-9_]{1,50}")
 def all_lists(workspace: Workspace) -> list[ValueList]:
     """Every list, by name."""
     with reading(workspace.database) as connection:
-        return store.all_lists(connection)
+        return _counted(connection, store.all_lists(connection))
 
 
 def get_list(workspace: Workspace, list_id: str) -> ValueList:
     """One list. Raises `list.unknown`."""
     with reading(workspace.database) as connection:
-        return _the_list(connection, list_id)
+        return _counted(connection, [_the_list(connection, list_id)])[0]
 
 
 def create_list(workspace: Workspace, actor: Actor, kind: Kind, name: str, description: str = "") -> ValueList:
@@ -66,16 +67,19 @@ def describe_list(workspace: Workspace, actor: Actor, list_id: str, description:
     _check_description(description)
     now = datetime.now(UTC)
     with transaction(workspace.database) as connection:
-        old = _the_list(connection, list_id)
+        old = _counted(connection, [_the_list(connection, list_id)])[0]
         store.change_list(connection, list_id, now, description)
         _audit(connection, actor, "update", old, name=old.name, description=description)
     return replace(old, description=description, modified_on=now)
 
 
 def delete_list(workspace: Workspace, actor: Actor, list_id: str) -> None:
-    """Delete a list and its items. Raises `list.unknown`."""
+    """Delete a list and its items. Raises `list.unknown`, `list.in_use`."""
     with transaction(workspace.database) as connection:
         old = _the_list(connection, list_id)
+        if old.name in lists_in_use(connection):
+            message = f"rules name the list `${old.name}`; nothing was changed"
+            raise HoplonError("list.in_use", message, "change those rules first")
         store.remove_list(connection, list_id)
         _audit(connection, actor, "delete", old, name=old.name, items=old.item_count)
 
@@ -112,7 +116,9 @@ def append_items(workspace: Workspace, actor: Actor, list_id: str, given: Sequen
         target = _the_list(connection, list_id)
         known = store.item_ids_of(connection, list_id, [item.key for item in items])
         count = target.item_count + len(items) - len(known)
-        return _put(connection, actor, "append_items", target, items, known, count)
+        done = _put(connection, actor, "append_items", target, items, known, count)
+    _let_rules_know(workspace, target)
+    return done
 
 
 def replace_items(workspace: Workspace, actor: Actor, list_id: str, given: Sequence[Any]) -> BulkOperation:
@@ -124,7 +130,9 @@ def replace_items(workspace: Workspace, actor: Actor, list_id: str, given: Seque
         if len(items) <= MAX_ITEMS:
             kept = {item.key for item in items}
             store.remove_items(connection, [known[key] for key in known if key not in kept])
-        return _put(connection, actor, "replace_items", target, items, known, len(items))
+        done = _put(connection, actor, "replace_items", target, items, known, len(items))
+    _let_rules_know(workspace, target)
+    return done
 
 
 def remove_items(workspace: Workspace, actor: Actor, list_id: str, ids: Sequence[str]) -> BulkOperation:
@@ -140,7 +148,9 @@ def remove_items(workspace: Workspace, actor: Actor, list_id: str, ids: Sequence
         if unknown:
             raise HoplonError("list.item_unknown", "some items are not in the list; nothing was changed", None, unknown)
         store.remove_items(connection, ids)
-        return _done(connection, actor, "remove_items", target, len(set(ids)))
+        done = _done(connection, actor, "remove_items", target, len(set(ids)))
+    _let_rules_know(workspace, target)
+    return done
 
 
 def get_bulk_operation(workspace: Workspace, operation_id: str) -> BulkOperation:
@@ -175,7 +185,7 @@ def _done(
     now = datetime.now(UTC)
     operation = BulkOperation(uuid4().hex, target.id, now, error)
     store.add_bulk_operation(connection, operation)
-    if error is None and count:
+    if error is None and (count or target.item_count):
         store.change_list(connection, target.id, now)
     details = {"name": target.name, "items": count, "operation_id": operation.id}
     _audit(connection, actor, action, target, **details, **({"error": error} if error else {}))
@@ -195,6 +205,20 @@ def _read(kind: Kind, given: Sequence[Any]) -> list[ListItem]:
     if problems:
         raise HoplonError("list.invalid", "some items cannot be taken; nothing was changed", None, tuple(problems))
     return items
+
+
+def _let_rules_know(workspace: Workspace, target: ValueList) -> None:
+    """Where a rule names the list, its items are in the bundle: the gateways get them as they are now."""
+    with reading(workspace.database) as connection:
+        is_named = target.name in references(connection)
+    if is_named:
+        workspace.assembler.request()
+
+
+def _counted(connection: Connection, lists: Sequence[ValueList]) -> list[ValueList]:
+    """Lists with the number of rules that name them."""
+    counts = references(connection)
+    return [replace(each, reference_count=counts.get(each.name, 0)) for each in lists]
 
 
 def _check_name(name: str) -> None:

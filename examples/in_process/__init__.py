@@ -1,1 +1,0 @@
-"""Hoplon inside of an application: three frameworks behind `hoplon.asgi.Shield`, and the engine from plain Python."""
