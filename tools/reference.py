@@ -116,7 +116,10 @@ def facts() -> str:
     """The engine's fact table."""
     from hoplon import _native
 
-    return _rows(_native.fact_table(), {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC})
+    return _rows(
+        _native.fact_table(),
+        {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC, "source": "source"},
+    )
 
 
 def functions() -> str:

@@ -40,6 +40,31 @@ class Inspection(TypedDict):
     record: dict[str, object]
     observations: list[dict[str, object]]
 
+class NodeValue(TypedDict):
+    """What a node of a program comes to; `value` is None when it is missing or was not recorded, the error's word when it failed,
+    and for what looks secret only what kind of text it is."""
+
+    state: Literal["value", "missing", "not_recorded", "error", "redacted"]
+    value: object
+
+class RuleAnswer(TypedDict):
+    id: str
+    stage: Literal["custom", "limits", "features"]
+    phase: str
+    result: str
+    nanoseconds: float
+
+class ProgramAnswer(TypedDict):
+    type: str
+    result: str
+    nanoseconds: float
+    nodes: list[NodeValue]
+
+class Explanation(TypedDict):
+    inspection: Inspection
+    rules: list[RuleAnswer]
+    programs: list[ProgramAnswer]
+
 class Engine:
     """A bundle, loaded: judges whole requests exactly as the gateway does.
 
@@ -70,6 +95,26 @@ class Engine:
 
         Never raises for hostile traffic: that is what the verdict is for. ValueError when an argument is no URL, header,
         address or mode at all.
+        """
+
+    def explain(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Sequence[tuple[str, bytes]] = (),
+        body: bytes = b"",
+        client: str = "127.0.0.1",
+        mode: Literal["enforce", "log", "off"] = "enforce",
+        response: tuple[int, Sequence[tuple[str, bytes]], bytes] | None = None,
+        programs: Sequence[str] = (),
+        lists: str | None = None,
+    ) -> Explanation:
+        """The verdict, what each rule about this request answers (in their order, whatever skips or stops them), and what these
+        programs (JSON) come to, node by node. `lists`: a `lists` part in JSON that the programs may name.
+
+        `result` is `true`, `false`, `unknown` or the word of an error; of a program that is no condition look at its last node.
+        `nanoseconds`: the mean of 16 runs after a first one. ValueError as from `inspect`, and for a program that does not load.
         """
 
     @staticmethod
@@ -151,6 +196,15 @@ def serve(config_json: str) -> int:
 
 def check_bundle(manifest: bytes, parts: dict[str, bytes]) -> list[tuple[str, str]]:
     """Every reason (path, message) why the engine would not load this bundle; parts are keyed by the SHA-256 of their bytes."""
+
+def check_regex(pattern: str) -> str | None:
+    """The sentence (it continues "the pattern …") why the engine does not take this regular expression; None when it does."""
+
+def check_program(program: str, lists: str | None = None) -> tuple[str, str] | None:
+    """The mistake (place, message) of a program in JSON that may name the lists of a `lists` part in JSON; None when it loads."""
+
+def function_names() -> list[str]:
+    """Every function of the rule language that the engine runs."""
 
 def fact_table() -> list[Fact]:
     """Every fact that rules can ask for, in the order of the features."""

@@ -90,7 +90,8 @@ def test_a_client_that_leaves_while_its_body_is_held_back_is_forgotten(bundles: 
     echo, ended = Echo(), list[Any]()
     scope = http_scope("/items", "POST", headers=[HOST, CHUNKED, JSON])
     piece = {"type": "http.request", "body": b'{"a":', "more_body": True}
-    answered = talk(Shield(echo, bundles=bundles, on_end=ended.append), scope, [piece])
+    left = {"type": "http.disconnect"}
+    answered = talk(Shield(echo, bundles=bundles, on_end=ended.append), scope, [piece, left])
     assert not answered.messages and not echo.scopes
     assert (ended[0]["record"]["status"], ended[0]["record"]["request_bytes"]) == (0, 5)
 

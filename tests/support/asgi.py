@@ -66,12 +66,14 @@ def ask(app: App, path: str = "/items/1", method: str = "GET", pieces: Iterable[
 
 
 def talk(app: App, scope: dict[str, Any], messages: list[Message]) -> Answered:
-    """Run the application once: it receives these messages and then a disconnect."""
+    """Run the application once: it receives these messages; then an HTTP client waits, and a WebSocket is left."""
     answered = Answered()
     waiting = list(messages)
 
     async def receive() -> Message:
         await asyncio.sleep(0)
+        if not waiting and scope["type"] == "http":
+            await asyncio.Event().wait()
         return waiting.pop(0) if waiting else {"type": f"{scope['type']}.disconnect"}
 
     async def send(message: Message) -> None:

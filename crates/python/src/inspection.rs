@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::observe::{LiteralTable, observe};
+use engine::program::Program;
 use engine::record::Observation;
 use engine::{
     Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme,
@@ -20,6 +21,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::exchange::{self, Asked, Exchange, RawHeaders};
+use crate::explain::{self, Explanation};
 use crate::rows;
 
 /// A loaded bundle, ready to judge.
@@ -96,6 +98,33 @@ impl Engine {
         let response = response.map(|(status, headers, body)| PyResult::Ok((status, header_map(headers)?, body))).transpose()?;
         let judged = py.detach(|| self.judge(&request, response.as_ref(), mode));
         judged.to_dict(py)
+    }
+
+    #[pyo3(signature = (method, url, *, headers = Vec::new(), body = Vec::new(), client = "127.0.0.1", mode = "enforce", response = None, programs = Vec::new(), lists = None))]
+    #[allow(clippy::too_many_arguments)]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        method: &str,
+        url: &str,
+        headers: Headers,
+        body: Vec<u8>,
+        client: &str,
+        mode: &str,
+        response: Option<Response>,
+        programs: Vec<String>,
+        lists: Option<&str>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let programs = explain::load_programs(&programs, lists)?;
+        let mode = exchange::parse_mode(mode)?;
+        let client = client.parse().map_err(|_| PyValueError::new_err("client: an IP address"))?;
+        let request = Request { method, url: Url::parse(url)?, headers: header_map(headers)?, body, client };
+        let response = response.map(|(status, headers, body)| PyResult::Ok((status, header_map(headers)?, body))).transpose()?;
+        let (judged, explanation) = py
+            .detach(|| (self.judge(&request, response.as_ref(), mode), self.explanation(&request, response.as_ref(), &programs)));
+        let row = explanation.to_dict(py)?;
+        row.set_item("inspection", judged.to_dict(py)?)?;
+        Ok(row)
     }
 
     #[pyo3(signature = (now, method, target, *, headers, client = None, scheme = "http", http_version = "1.1", body_bytes = 0, mode = "enforce"))]
@@ -195,6 +224,26 @@ impl Engine {
         );
         judged.observations = self.observe(&judged.ended);
         judged
+    }
+
+    /// Under a mode in which no rule stops the request, so that every phase is reached and every fact is there.
+    fn explanation(
+        &self,
+        request: &Request<'_>,
+        response: Option<&(u16, HeaderMap, Vec<u8>)>,
+        programs: &[Program],
+    ) -> Explanation {
+        let (now, random) = (now(), random());
+        let id = RequestId::new(now, random);
+        let mut transaction = Transaction::begin(Arc::clone(&self.bundle), &self.keys, id, now, Mode::Log);
+        transaction.keep_body();
+        self.judge_request(&mut transaction, request);
+        if let Some((status, headers, body)) = response {
+            let head = ResponseHead { status: *status, headers, body: length(body) };
+            decide(transaction.response_head(&head), &mut transaction, body);
+        }
+        let scene = transaction.scene(&request.headers, response.map(|(_, headers, _)| headers));
+        Explanation::of(&scene, programs)
     }
 
     fn observe(&self, ended: &Ended) -> Vec<Observation> {

@@ -2,6 +2,7 @@
 //! socket the gateway's. The classes and functions are described for Python in `src/hoplon/_native.pyi`.
 
 mod exchange;
+mod explain;
 mod inspection;
 mod rows;
 mod tables;
@@ -49,7 +50,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(version, module)?)?;
     module.add_function(wrap_pyfunction!(serve, module)?)?;
     module.add_function(wrap_pyfunction!(check_bundle, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::check_regex, module)?)?;
+    module.add_function(wrap_pyfunction!(explain::check_program, module)?)?;
     module.add_function(wrap_pyfunction!(tables::fact_table, module)?)?;
+    module.add_function(wrap_pyfunction!(tables::function_names, module)?)?;
     module.add_function(wrap_pyfunction!(tables::record_schema, module)?)?;
     module.add_function(wrap_pyfunction!(tables::violation_codes, module)?)?;
     module.add_function(wrap_pyfunction!(tables::metric_table, module)?)?;

@@ -22,6 +22,12 @@ pub fn fact_table(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
         .collect()
 }
 
+/// Every function of the rule language that the engine runs.
+#[pyfunction]
+pub fn function_names() -> Vec<&'static str> {
+    engine::program::Function::names().collect()
+}
+
 /// Every violation code: code, location, doc; refusals (`protocol.*`) first.
 #[pyfunction]
 pub fn violation_codes(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {

@@ -43,6 +43,12 @@ pub struct Zone {
 }
 
 impl Zone {
+    /// The rules.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// The saved operations.
     #[must_use]
     pub fn operations(&self) -> &Operations {

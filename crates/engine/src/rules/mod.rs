@@ -128,6 +128,13 @@ impl Rules {
         })
     }
 
+    /// Everything that is about this request, in the order in which it is asked.
+    pub fn about_request(&self, inspected: &Inspected) -> impl Iterator<Item = &Rule> {
+        let operation = inspected.operation_index();
+        let stages = Phase::ALL.into_iter().flat_map(|phase| Stage::ALL.into_iter().map(move |stage| (stage, phase)));
+        stages.flat_map(move |(stage, phase)| self.about(stage, phase, operation))
+    }
+
     /// How much of the body the rules from `RequestBody` on need of this transaction.
     pub(crate) fn body_use(&self, inspected: &Inspected, skips: &Skips) -> BodyUse {
         let rules = [Phase::RequestBody, Phase::ResponseHead].into_iter().flat_map(|phase| self.after_head(phase, inspected));

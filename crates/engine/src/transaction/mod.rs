@@ -73,6 +73,8 @@ pub struct Transaction {
     skips: Skips,
     /// What the driver was asked for last.
     waiting: Waiting,
+    /// For explanations: the body is held back and kept whatever rules ask.
+    keeps_body: bool,
     sample: Option<Box<Sample>>,
     sample_probability: Option<f32>,
     response_content_type: Option<Cow<'static, str>>,
@@ -113,10 +115,22 @@ impl Transaction {
             session: None,
             skips: Skips::default(),
             waiting: Waiting::Nothing,
+            keeps_body: false,
             sample: None,
             sample_probability: None,
             response_content_type: None,
         }
+    }
+
+    /// Keeps the request's body to the end, within the zone's limit: programs are explained that are in no bundle.
+    pub fn keep_body(&mut self) {
+        self.keeps_body = true;
+    }
+
+    /// What its facts are read from, with these headers of the request and of the response.
+    #[must_use]
+    pub fn scene<'t>(&'t self, request_headers: &'t HeaderMap, response_headers: Option<&'t HeaderMap>) -> Scene<'t> {
+        Scene { seen: &self.inspected, request_headers: Some(request_headers), response_headers }
     }
 
     /// The request's head was read.
@@ -319,7 +333,11 @@ impl Transaction {
     /// Between head and body: asks for the body if a rule needs it, else goes on.
     fn begin_body(&mut self, headers: Headers<'_>) -> Step {
         let Some(zone) = self.inspected.zone() else { return Step::Decided(self.verdict.action) };
-        let body_use = zone.rules.body_use(&self.inspected, &self.skips);
+        let has_body = self.inspected.body_length != BodyLength::None;
+        let body_use = match self.keeps_body && has_body {
+            true => BodyUse::Whole,
+            false => zone.rules.body_use(&self.inspected, &self.skips),
+        };
         let limit_bytes = zone.inspection_limit_bytes;
         let need = match body_use {
             BodyUse::Nothing => return self.judge(Phase::RequestBody, headers),
@@ -340,7 +358,8 @@ impl Transaction {
 
     /// The body is judged: it is kept only where the response's rules may still ask for it.
     fn end_body(&mut self) -> Step {
-        if self.inspected.zone().is_none_or(|zone| zone.rules.is_idle(Phase::ResponseHead)) {
+        let is_idle = self.inspected.zone().is_none_or(|zone| zone.rules.is_idle(Phase::ResponseHead));
+        if is_idle && !self.keeps_body {
             self.inspected.body.release();
         }
         Step::Decided(self.verdict.action)
