@@ -102,6 +102,8 @@ def test_a_decision_names_the_version_that_its_bundle_held(workspace: Workspace,
         ({"action": "skip"}, [2]),
         ({"rule": "operations.fallthrough"}, [0]),
         ({"rule": "quiet"}, [2]),
+        ({"rule": "xml"}, [3]),
+        ({"rule": "ml"}, []),
         ({"operation": "GET /users/{var1}"}, [1]),
         ({"operation": "/users/{var1}"}, [1]),
         ({"operation": "op-1"}, [1]),
@@ -122,6 +124,7 @@ def test_decisions_are_narrowed(
             blocked(MINUTE, bundle),
             Decided(MINUTE, {"action": "log", "operation_id": "op-1", "operation_path": "/users/{var1}"}),
             Decided(MINUTE, {}, (("rules.custom", "quiet", "skip"),)),
+            Decided(MINUTE, {"failures": "json:encoded:open,xml:over_limit:open"}),
         ],
     )
     assert {each.id for each in listed(workspace, DecisionFilter(**wanted)).decisions} == {

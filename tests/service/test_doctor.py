@@ -17,6 +17,7 @@ from hoplon.model.mode import Mode
 from hoplon.model.policy import Upstream
 from hoplon.service.doctor.access import AccessView
 from hoplon.service.doctor.checks import diagnose
+from hoplon.service.doctor.deciding import FailingRule
 from hoplon.service.doctor.look import Setup, UpstreamView, look, look_at_upstream
 from hoplon.service.gateway import GatewayStatus
 from hoplon.service.policy import apply_policy, create_first_zone
@@ -27,6 +28,7 @@ from hoplon.settings.load import load_settings
 from hoplon.storage.bundles import write_mode
 from hoplon.storage.locks import holding_part
 from hoplon.storage.state import StateDirectory
+from support.decided import Decided, write_decided
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 STATUS = GatewayStatus(
@@ -74,6 +76,7 @@ def test_a_healthy_set_up_gets_no_word(healthy: Setup) -> None:
 
 
 FAULTS: dict[str, dict[str, Any]] = {
+    "problem rules.failing": {"failing_rules": (FailingRule("block-xml", "over_limit", "open", 3),)},
     "problem database.newer": {"database_error": HoplonError("database.newer", "it is newer", "take that version")},
     "problem zone.missing": {"zones": ()},
     "problem keys.unusable": {"key_fault": "has 3 bytes instead of 32"},
@@ -194,3 +197,23 @@ def test_an_upstream_on_a_unix_socket_is_tried_as_any_other(tmp_path: Path) -> N
         assert look_at_upstream("default", upstream).fault == "Connection refused"
         listener.listen()
         assert look_at_upstream("default", upstream).fault is None
+
+
+def test_rules_that_could_not_be_checked_are_counted_from_the_records(workspace: Workspace) -> None:
+    from hoplon.service.doctor.deciding import look_at_failures
+
+    minute = timedelta(minutes=1)
+    write_decided(
+        workspace.state,
+        "f" * 32,
+        [
+            Decided(minute, {"failures": "xml:over_limit:open,a:b:encoded:closed"}),
+            Decided(minute, {"failures": "xml:over_limit:open"}),
+            Decided(timedelta(days=2), {"failures": "old:state:open"}),
+            Decided(minute, {}),
+        ],
+    )
+    assert look_at_failures(workspace.state, datetime.now(UTC)) == (
+        FailingRule("xml", "over_limit", "open", 2),
+        FailingRule("a:b", "encoded", "closed", 1),
+    )

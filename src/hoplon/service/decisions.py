@@ -51,7 +51,8 @@ class DecisionFilter:
             found.append(f"action = {literal(self.action)}")
         if self.rule is not None:
             rule = literal(self.rule)
-            found.append(f"(rule = {rule} OR {_has_violation(f'rule = {rule}')})")
+            failed = f"contains(',' || failures, ',' || {rule} || ':')"
+            found.append(f"(rule = {rule} OR {failed} OR {_has_violation(f'rule = {rule}')})")
         if self.operation is not None:
             found.append(
                 f"{literal(self.operation)} IN (operation_id, operation_path, method || ' ' || operation_path)"

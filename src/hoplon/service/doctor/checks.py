@@ -340,6 +340,19 @@ def check_records(setup: Setup) -> Iterator[Ailment]:
         )
 
 
+def check_rules(setup: Setup) -> Iterator[Ailment]:
+    for failing in setup.failing_rules:
+        did = "let through" if failing.mode == "open" else "stopped"
+        yield Ailment(
+            "rules.failing",
+            "problem",
+            f"Rule {failing.rule} could not be checked on {failing.requests:,} requests of the last 24 hours"
+            f" ({failing.error}); they were {did}.",
+            "Its fail mode decided instead: what it is to find goes unseen, or honest requests are stopped.",
+            f"`hoplon decisions --rule {failing.rule}` shows them; docs/features/decisions.md explains each reason.",
+        )
+
+
 def check_addresses(setup: Setup) -> Iterator[Ailment]:
     error = setup.listen_error
     if error is not None:
@@ -364,6 +377,7 @@ CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_zones,
     check_upstreams,
     check_records,
+    check_rules,
     check_addresses,
 )
 

@@ -20,6 +20,7 @@ from hoplon.model.policy import Policy, Upstream
 from hoplon.model.versions import PolicyVersion
 from hoplon.policy.assembly import ZoneVersion, assemble
 from hoplon.service.doctor.access import AccessView, look_at_access, open_files
+from hoplon.service.doctor.deciding import FailingRule, look_at_failures
 from hoplon.service.doctor.delivery import DeliveryView, LateGateway, look_at_following, look_at_gateways
 from hoplon.service.features import FEATURES
 from hoplon.service.gateway import GatewayStatus, gateway_status
@@ -73,6 +74,7 @@ class Setup:
     alerts: dict[str, str] = field(default_factory=dict)
     access: AccessView = AccessView()  # noqa: RUF009 - frozen
     delivery: DeliveryView = DeliveryView()  # noqa: RUF009 - frozen
+    failing_rules: tuple[FailingRule, ...] = ()
 
 
 def look(state: StateDirectory, settings: Settings) -> Setup:
@@ -106,6 +108,7 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         alerts=status.alerts if status is not None and holders["gateway"] is not None else {},
         access=access,
         delivery=DeliveryView(look_at_following(state), late),
+        failing_rules=look_at_failures(state, now),
     )
 
 
