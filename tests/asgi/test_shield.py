@@ -203,3 +203,17 @@ def test_the_length_of_a_body_is_what_its_framing_says() -> None:
         ([], "2", None),
     ):
         assert body_bytes(http_scope("/", http_version=version, headers=headers)) == length
+
+
+def test_a_custom_rule_answers_with_its_own_response(tmp_path: Path) -> None:
+    policy = f"""{BASE}
+[[rules.custom]]
+ref = "teapot"
+expression = 'http.request.headers["x-brew"][0] eq "coffee"'
+action = "block"
+response = {{ status_code = 418, content_type = "text/plain", content = "I am a teapot." }}
+"""
+    shield = Shield(Echo(), bundles=put_in_place(tmp_path / "state", policy))
+    answered = ask(shield, headers=[(b"host", b"api.test"), (b"x-brew", b"coffee")])
+    assert (answered.status, answered.body, answered.headers["content-type"]) == (418, b"I am a teapot.", "text/plain")
+    assert ask(shield, headers=[(b"host", b"api.test"), (b"x-brew", b"tea")]).status == 200

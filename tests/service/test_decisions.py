@@ -9,8 +9,11 @@ import pytest
 pytest.importorskip("hoplon._native")
 
 from hoplon.errors import HoplonError
+from hoplon.policy.document import read_policy
 from hoplon.service.decisions import DecisionFilter, Decisions, find_decision, list_decisions
+from hoplon.service.features import FEATURES
 from hoplon.service.policy import apply_policy
+from hoplon.service.rule_names import rule_names
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.storage.records import Selection
 from support.decided import Decided, write_decided
@@ -148,3 +151,21 @@ def test_what_cannot_be_asked_is_said(workspace: Workspace, action: str | None, 
     with pytest.raises(HoplonError) as error:
         list_decisions(workspace, Selection(), DecisionFilter(action), limit)
     assert error.value.code == "usage"
+
+
+def test_custom_rules_are_called_by_their_description_else_by_their_ref() -> None:
+    policy = f"""{POLICY}
+[[rules.custom]]
+ref = "no-debug"
+expression = 'http.request.uri.path eq "/debug"'
+action = "block"
+description = "nobody debugs in production"
+[[limits.rules]]
+ref = "slow-down"
+expression = 'http.request.method eq "POST"'
+characteristics = ["ip.src"]
+period = 60
+requests_per_period = 100
+"""
+    names = set(rule_names(read_policy(policy, FEATURES)).values())
+    assert {"nobody debugs in production", "slow-down", "requests that match no saved operation"} <= names

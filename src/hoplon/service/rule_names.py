@@ -6,7 +6,9 @@ One row per feature that makes rules, in the order of the features.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hoplon.browsers.policy import BrowsersPolicy
 from hoplon.model.policy import Policy
+from hoplon.model.rules import RulesetPolicy
 from hoplon.operations.policy import FALLTHROUGH_RULE, OperationsPolicy
 
 RuleNames = Callable[[Any], Mapping[str, str]]
@@ -27,6 +29,21 @@ def _operations(policy: OperationsPolicy) -> Mapping[str, str]:
     return {FALLTHROUGH_RULE: "requests that match no saved operation"}
 
 
+def _browsers(policy: BrowsersPolicy) -> Mapping[str, str]:
+    return {
+        "http.method_override": "requests that ask for another method than their own",
+        "http.method_override.form": "forms that ask for another method than their request's",
+    }
+
+
+def _rules(policy: RulesetPolicy) -> Mapping[str, str]:
+    """As its author described it, else what the author calls it."""
+    return {rule.id: rule.description or rule.ref for rule in policy.rules if rule.description or rule.ref}
+
+
 NAMES: Mapping[str, RuleNames] = {
     "operations": _operations,
+    "browsers": _browsers,
+    "rules": _rules,
+    "limits": _rules,
 }
