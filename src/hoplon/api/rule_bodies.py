@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hoplon.api.bodies import Strict
-from hoplon.api.rule_forms import definition_form
 from hoplon.errors import HoplonError, Problem
 from hoplon.model.rules import ACTIONS, FailMode, OwnResponse, Rate, Rule, RuleFeature, Skip
+from hoplon.rules.form import COLO, definition_form
 from hoplon.service.rule_order import Position
 from hoplon.spelling import did_you_mean
 
@@ -205,7 +205,7 @@ def _ratelimit_problems(feature: RuleFeature, body: RuleBody) -> Iterator[Proble
         yield Problem("ratelimit", "a custom rule has none", "limits are rules of the phase http_ratelimit")
     if feature == "limits" and body.ratelimit is None:
         yield Problem("ratelimit", "is missing", "what the limit counts and allows")
-    if body.ratelimit is not None and "cf.colo.id" not in body.ratelimit.characteristics:
+    if body.ratelimit is not None and COLO not in body.ratelimit.characteristics:
         hint = "add it, as at Cloudflare; here it tells no requests apart"
         yield Problem("ratelimit.characteristics", "`cf.colo.id` is missing", hint)
 

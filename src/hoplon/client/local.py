@@ -14,6 +14,7 @@ from hoplon.client.local_access import LocalAudit, LocalTokens
 from hoplon.client.local_decisions import LocalDecisions
 from hoplon.client.local_labels import LocalLabels
 from hoplon.client.local_operations import LocalOperations
+from hoplon.client.local_rulesets import LocalRulesets
 from hoplon.errors import HoplonError
 from hoplon.model.gateway import RemoteGateway
 from hoplon.model.mode import Mode
@@ -66,6 +67,8 @@ class Local:
         self.operations = LocalOperations(self._store.workspace)
         self.labels = LocalLabels(self._store.workspace)
         self.decisions = LocalDecisions(self._store.workspace)
+        self.rules = LocalRulesets(self._store.workspace, "rules")
+        self.limits = LocalRulesets(self._store.workspace, "limits")
         self.tokens = LocalTokens(self._store.workspace)
         self.audit = LocalAudit(self._store.workspace)
 

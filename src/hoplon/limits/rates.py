@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from hoplon.errors import Problem
 from hoplon.model.rules import Rate, Rule
 from hoplon.rules.dialects import COUNTING, LIMITS
+from hoplon.rules.form import COLO
 from hoplon.rules.programs import condition_faults, value_faults
 
-COLO = "cf.colo.id"
-"""Cloudflare counts in each data centre, and says so with this characteristic; here it is a constant."""
 PERIODS = (
     *(10, 15, 20, 30, 40, 45, 60, 90, 120, 180, 240, 300, 480, 600, 900),
     *(1200, 1800, 2400, 3600, 65535, 86400),
