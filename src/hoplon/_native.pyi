@@ -206,6 +206,15 @@ def check_program(program: str, lists: str | None = None) -> tuple[str, str] | N
 def function_names() -> list[str]:
     """Every function of the rule language that the engine runs."""
 
+def check_token_key(jwk: str) -> tuple[str, str] | None:
+    """Why the engine refuses this JWK (JSON text) in a bundle: the member, and a sentence that continues it; None: it takes it.
+
+    An HMAC key is `{"kty": "oct", "kid", "alg", "secret": "<id>"}`, as in the bundle.
+    """
+
+def check_claim_path(path: str) -> str | None:
+    """Why the engine refuses this path (`$.sub`) to one claim; None: it takes it."""
+
 def fact_table() -> list[Fact]:
     """Every fact that rules can ask for, in the order of the features."""
 

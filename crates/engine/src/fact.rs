@@ -37,6 +37,8 @@ pub enum Cost {
     Count,
     /// The body is held back whole and parsed.
     Parse,
+    /// A signature may have to be verified.
+    Verify,
     /// A counter outside is asked.
     State,
 }
@@ -49,6 +51,7 @@ impl Cost {
             Self::Free => "free",
             Self::Count => "count",
             Self::Parse => "parse",
+            Self::Verify => "verify",
             Self::State => "state",
         }
     }

@@ -13,6 +13,7 @@ mod path;
 #[cfg(test)]
 mod probe;
 mod rules;
+mod tokens;
 mod uri;
 
 use std::fmt::Display;
@@ -50,6 +51,7 @@ pub const FEATURES: &[Feature] = &[
     Feature { name: "headers", facts: headers::FACTS, violations: &[] },
     Feature { name: "path", facts: path::FACTS, violations: path::VIOLATIONS },
     Feature { name: "identity", facts: identity::FACTS, violations: &[] },
+    Feature { name: "tokens", facts: tokens::FACTS, violations: tokens::VIOLATIONS },
     Feature { name: "operations", facts: operations::FACTS, violations: operations::VIOLATIONS },
     Feature { name: "body", facts: body::FACTS, violations: body::VIOLATIONS },
     Feature { name: "json", facts: json::FACTS, violations: json::VIOLATIONS },

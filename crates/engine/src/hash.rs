@@ -83,6 +83,12 @@ impl Keys {
         }
     }
 
+    /// The key under which verified tokens are remembered. Nothing that is stored depends on it.
+    #[must_use]
+    pub fn token_cache(&self) -> [u8; 32] {
+        blake3::derive_key("hoplon 2026-11 tokens: cache", &self.sessions)
+    }
+
     /// The session that these bytes identify, in one zone: the same token in two zones gives two sessions.
     #[must_use]
     pub fn session(&self, zone: &str, source: SessionSource, identity: &[u8]) -> Hash64 {

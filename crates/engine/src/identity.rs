@@ -1,5 +1,5 @@
-//! Whose request it is: a zone's session identifiers, asked in their order. Takes headers, gives what stands for the session; that
-//! it is hashed, and what counts where no identifier is present, is the Transaction's to know.
+//! Whose request it is: a zone's session identifiers, asked in their order. Takes headers and claims of verified tokens, gives what
+//! stands for the session; that it is hashed, and what counts where no identifier is present, is the Transaction's to know.
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderName};
@@ -15,26 +15,59 @@ pub enum Identifier {
     Header(HeaderName),
     /// Names of cookies differ in case.
     Cookie(Box<str>),
+    /// A claim of a verified token: the places of its configuration in the zone and of its path in the configuration.
+    Claim {
+        name: Box<str>,
+        configuration: usize,
+        path: usize,
+    },
 }
 
-/// The bytes that stand for a session: which identifier, and its value.
-pub type Identity = SmallVec<[u8; 256]>;
+/// Where claims of verified tokens come from, asked only for an identifier that is one.
+pub trait Claims<'t>: Copy {
+    /// What the path at this place of the configuration at this place selects in a verified token.
+    fn claim(self, configuration: usize, path: usize) -> Option<&'t str>;
+}
+
+/// No tokens.
+impl<'t> Claims<'t> for () {
+    fn claim(self, _configuration: usize, _path: usize) -> Option<&'t str> {
+        None
+    }
+}
+
+/// What stands for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Which identifier, and its value.
+    pub bytes: SmallVec<[u8; 256]>,
+    /// It is a claim of a verified token.
+    pub is_verified: bool,
+}
 
 impl Identifiers {
     /// The first identifier that the request carries; an empty value is none. Of several values of one name, the first.
     #[must_use]
-    pub fn find(&self, headers: &HeaderMap) -> Option<Identity> {
-        self.0.iter().find_map(|identifier| Some(identifier.identity(identifier.value(headers)?)))
+    pub fn find<'t>(&self, headers: &'t HeaderMap, claims: impl Claims<'t>) -> Option<Identity> {
+        self.0.iter().find_map(|identifier| Some(identifier.identity(identifier.value(headers, claims)?)))
+    }
+
+    /// The value of that identifier.
+    pub(crate) fn value<'t>(&self, headers: &'t HeaderMap, claims: impl Claims<'t>) -> Option<&'t [u8]> {
+        self.0.iter().find_map(|identifier| identifier.value(headers, claims))
     }
 }
 
 impl Identifier {
-    fn value<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+    fn value<'t>(&self, headers: &'t HeaderMap, claims: impl Claims<'t>) -> Option<&'t [u8]> {
         match self {
             Self::Header(name) => headers.get_all(name).iter().map(|value| value.as_bytes()).find(|value| !value.is_empty()),
             Self::Cookie(name) => {
                 let fields = headers.get_all(COOKIE).iter();
                 fields.flat_map(|pairs| cookie_values(pairs.as_bytes(), name.as_bytes())).find(|value| !value.is_empty())
+            }
+            Self::Claim { configuration, path, .. } => {
+                claims.claim(*configuration, *path).map(str::as_bytes).filter(|value| !value.is_empty())
             }
         }
     }
@@ -44,12 +77,13 @@ impl Identifier {
         let (kind, name) = match self {
             Self::Header(name) => ("header", name.as_str()),
             Self::Cookie(name) => ("cookie", &**name),
+            Self::Claim { name, .. } => ("jwt", &**name),
         };
-        let mut identity = Identity::new();
+        let mut bytes = SmallVec::new();
         for piece in [kind.as_bytes(), b":", name.as_bytes(), b"\0", value] {
-            identity.extend_from_slice(piece);
+            bytes.extend_from_slice(piece);
         }
-        identity
+        Identity { bytes, is_verified: matches!(self, Self::Claim { .. }) }
     }
 }
 
@@ -74,8 +108,8 @@ mod tests {
             map.append(*name, HeaderValue::from_static(value));
             map
         });
-        let identity = Identifiers(identifiers.to_vec()).find(&headers)?;
-        Some(String::from_utf8(identity.to_vec()).unwrap().replace('\0', "="))
+        let identity = Identifiers(identifiers.to_vec()).find(&headers, ())?;
+        Some(String::from_utf8(identity.bytes.to_vec()).unwrap().replace('\0', "="))
     }
 
     fn header(name: &'static str) -> Identifier {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::bundle::{Bundle, BundleHash, LoadErrors};
+use crate::bundle::{Bundle, BundleHash, LoadErrors, TokenInputs};
 
 /// The id of [`zone`].
 pub const ZONE_ID: &str = "0123456789abcdef0123456789abcdef";
@@ -59,6 +59,13 @@ impl BundleText {
         self
     }
 
+    /// Gives the zone of [`zone`] another part.
+    #[must_use]
+    pub fn with_part(mut self, kind: &str, part: &Value) -> Self {
+        self.add_part(kind, &json!(ZONE_ID), part);
+        self
+    }
+
     fn add_part(&mut self, kind: &str, zone: &Value, part: &Value) {
         let bytes = part.to_string().into_bytes();
         let sha256 = BundleHash::of(&bytes).to_string();
@@ -72,8 +79,16 @@ impl BundleText {
     /// # Errors
     /// As [`Bundle::load`].
     pub fn load(&self) -> Result<Bundle, LoadErrors> {
+        self.load_with(&TokenInputs::default())
+    }
+
+    /// Loads it.
+    ///
+    /// # Errors
+    /// As [`Bundle::load_with`].
+    pub fn load_with(&self, tokens: &TokenInputs) -> Result<Bundle, LoadErrors> {
         let mut fetch = |sha256: &str| self.parts.get(sha256).cloned().ok_or_else(|| "there is no such file".to_owned());
-        Bundle::load(self.manifest.to_string().as_bytes(), &mut fetch)
+        Bundle::load_with(self.manifest.to_string().as_bytes(), &mut fetch, tokens)
     }
 }
 

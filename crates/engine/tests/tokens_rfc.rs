@@ -1,7 +1,5 @@
 //! The worked examples of the RFCs: keys and tokens as they stand there.
 
-use std::collections::HashMap;
-
 use engine::timestamp::Timestamp;
 use engine::tokens::cache::TokenCache;
 use engine::tokens::jws::Compact;
@@ -14,9 +12,9 @@ const HS256_SIGNATURE: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const HMAC_KEY: &str = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
 
 fn key(jwk: Value) -> Result<Key, String> {
-    let secrets = HashMap::from([("rfc7515-a1", base64url::decode(HMAC_KEY.as_bytes()).unwrap())]);
+    let secret = base64url::decode(HMAC_KEY.as_bytes());
     let jwk: Jwk = serde_json::from_value(jwk).unwrap();
-    Key::from_jwk(&jwk, &|id| secrets.get(id).cloned()).map_err(|(member, message)| format!("{member} {message}"))
+    Key::from_jwk(&jwk, secret.as_deref()).map_err(|(member, message)| format!("{member} {message}"))
 }
 
 fn keys(jwk: Value) -> KeySet {

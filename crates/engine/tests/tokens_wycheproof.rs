@@ -51,7 +51,7 @@ fn key(mut jwk: Value) -> Result<Key, String> {
         members.insert("secret".into(), "delivered".into());
     }
     let jwk: Jwk = serde_json::from_value(jwk).map_err(|error| error.to_string())?;
-    Key::from_jwk(&jwk, &|_| secret.clone()).map_err(|(member, message)| format!("{member} {message}"))
+    Key::from_jwk(&jwk, secret.as_deref()).map_err(|(member, message)| format!("{member} {message}"))
 }
 
 /// None of JSON serialisations and JWE are read: what is no compact text is handed in as it stands in the file.

@@ -196,6 +196,7 @@ struct JsonRow<'a> {
     upgraded: bool,
     retried: bool,
     tls: bool,
+    tokens: Option<&'a str>,
 }
 
 impl<'a> JsonRow<'a> {
@@ -240,6 +241,7 @@ impl<'a> JsonRow<'a> {
             upgraded: r.upgraded,
             retried: r.retried,
             tls: r.tls,
+            tokens: r.tokens.as_deref(),
         }
     }
 }

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use engine::bundle::{Bundle, BundleHash, LoadError};
+use engine::bundle::{Bundle, BundleHash, LoadError, TokenInputs};
+use engine::tokens::Secrets;
 use serde::Serialize;
 
 use crate::background::Background;
@@ -19,6 +20,7 @@ use crate::calendar::unix_seconds_f64;
 use crate::files::{self, Identity, identity};
 use crate::log;
 use crate::shared::Shared;
+use crate::token_secrets;
 
 /// How often `bundles/current` is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -105,7 +107,8 @@ pub fn start(shared: Arc<Shared>) -> io::Result<Background> {
 pub struct Watch {
     shared: Arc<Shared>,
     directory: PathBuf,
-    seen: Option<Option<Identity>>,
+    /// `current`, and the secrets of token keys.
+    seen: Option<[Option<Identity>; 2]>,
     /// When loading last failed, until it succeeds.
     failed: Option<Instant>,
     /// Replaced bundles that transactions still hold; dropped here when they no longer do.
@@ -122,23 +125,25 @@ impl Watch {
     /// Looks once: loads what is new, tries again what failed, drops what nobody uses.
     pub fn look(&mut self) {
         self.retired.retain(|bundle| Arc::strong_count(bundle) > 1);
-        let now = identity(&self.directory.join("current"));
+        let secrets = self.shared.config.state_path(token_secrets::FILE);
+        let now = [self.directory.join("current"), secrets].map(|path| identity(&path));
         let is_retry = self.failed.is_some_and(|at| at.elapsed() >= RETRY_INTERVAL);
         if self.seen == Some(now) && !is_retry {
             return;
         }
+        let has_new_secrets = self.seen.is_some_and(|seen| seen[1] != now[1]);
         self.seen = Some(now);
         match self.read("current") {
-            Ok(manifest) => self.consider(&manifest),
+            Ok(manifest) => self.consider(&manifest, has_new_secrets),
             Err(problem) => self.report(None, vec![problem]),
         }
     }
 
     /// Puts the manifest's bundle into use, unless it already is or cannot be loaded.
-    fn consider(&mut self, manifest: &[u8]) {
+    fn consider(&mut self, manifest: &[u8], has_new_secrets: bool) {
         let hash = BundleHash::of(manifest);
-        let serving = self.shared.bundles.get().serving;
-        if serving != Serving::None && self.shared.bundle.load().as_ref().is_some_and(|bundle| bundle.hash == hash) {
+        let is_serving = self.shared.bundles.get().serving != Serving::None && !has_new_secrets;
+        if is_serving && self.shared.bundle.load().as_ref().is_some_and(|bundle| bundle.hash == hash) {
             return self.settle(Serving::Current);
         }
         match self.load(manifest) {
@@ -167,7 +172,8 @@ impl Watch {
 
     fn load(&self, manifest: &[u8]) -> Result<Bundle, Vec<Problem>> {
         let mut fetch = |sha256: &str| self.read(&format!("parts/{sha256}")).map_err(|problem| problem.message);
-        let loaded = catch_unwind(AssertUnwindSafe(|| Bundle::load(manifest, &mut fetch)));
+        let tokens = TokenInputs { secrets: self.secrets(), cache: self.shared.token_cache.clone() };
+        let loaded = catch_unwind(AssertUnwindSafe(|| Bundle::load_with(manifest, &mut fetch, &tokens)));
         match loaded {
             Ok(Ok(bundle)) => Ok(bundle),
             Ok(Err(errors)) => Err(errors.0.into_iter().map(|LoadError { path, message }| Problem { path, message }).collect()),
@@ -176,6 +182,15 @@ impl Watch {
                 Err(vec![Problem { path: "current".into(), message: "loading it panicked; this is an error in Hoplon".into() }])
             }
         }
+    }
+
+    /// Without their file, keys that need one verify nothing; all else in the bundle holds.
+    fn secrets(&self) -> Secrets {
+        let read = token_secrets::read(&self.shared.config.state_path(token_secrets::FILE));
+        read.unwrap_or_else(|message| {
+            log::error("token_secrets", &message);
+            Secrets::default()
+        })
     }
 
     fn read(&self, relative: &str) -> Result<Vec<u8>, Problem> {
@@ -193,6 +208,11 @@ impl Watch {
         let hash = bundle.hash.to_string();
         shared.metrics.zones().serve(bundle.zones().iter().map(|zone| &*zone.id));
         shared.metrics.bundle_loads_ok.inc();
+        match token_secrets::complaint(&bundle) {
+            Some(sentence) => shared.alerts.raise(token_secrets::ALERT, sentence),
+            None => shared.alerts.clear(token_secrets::ALERT),
+        }
+        shared.metrics.token_secrets_missing.set(bundle.missing_secrets().count() as i64);
         shared.metrics.bundle_loaded.set(unix_seconds_f64(SystemTime::now()));
         let replaced = shared.bundle.swap(Some(Arc::new(bundle)));
         shared.bundles.change(|state| state.hash = Some(hash.clone()));

@@ -46,6 +46,7 @@ mod stream;
 pub mod testing;
 mod timer;
 mod tls;
+pub mod token_secrets;
 mod upgrade;
 mod upstream;
 mod worker;

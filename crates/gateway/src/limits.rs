@@ -42,6 +42,8 @@ pub struct LimitsConfig {
     pub memory_bytes: u64,
     /// Requests at the same time on one HTTP/2 connection.
     pub http2_streams: u32,
+    /// Memory of verified tokens; 0: each is verified each time.
+    pub token_cache_bytes: usize,
 }
 
 impl Default for LimitsConfig {
@@ -61,6 +63,7 @@ impl Default for LimitsConfig {
             requests_in_flight: 16_384,
             memory_bytes: 0,
             http2_streams: 128,
+            token_cache_bytes: 16 << 20,
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use engine::record::TrafficRecord;
-use engine::transaction::Ended;
+use engine::transaction::{Ended, TokenUse};
 use engine::verdict::Action;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -155,6 +155,12 @@ pub struct Metrics {
     pub mode: StateGauge<1>,
     pub known_hosts: Gauge,
     pub known_hosts_forgone: Counter,
+    tokens: Counters<1>,
+    tokens_valid: Counter,
+    token_cache_hits: Counter,
+    pub token_cache_entries: Gauge,
+    pub token_cache_bytes: Gauge,
+    pub token_secrets_missing: Gauge,
     pub alerts: Family<[(&'static str, Value); 1], Gauge>,
     pub ready: Gauge,
     pub resident_memory: Gauge,
@@ -203,6 +209,7 @@ impl Metrics {
         let written: Counters<1> = to.counters(&table::RECORDS_WRITTEN);
         let dropped: Counters<1> = to.counters(&table::RECORDS_DROPPED);
         let loads: Counters<1> = to.counters(&table::BUNDLE_LOADS);
+        let tokens: Counters<1> = to.counters(&table::TOKENS);
         Metrics {
             zones,
             refused: to.counters(&table::REFUSED),
@@ -242,6 +249,12 @@ impl Metrics {
             mode: to.state(&table::MODE),
             known_hosts: to.gauge(&table::KNOWN_HOSTS),
             known_hosts_forgone: to.counter(&table::KNOWN_HOSTS_FORGONE),
+            tokens_valid: tokens.handle(["valid".into()]),
+            tokens,
+            token_cache_hits: to.counter(&table::TOKEN_CACHE_HITS),
+            token_cache_entries: to.gauge(&table::TOKEN_CACHE_ENTRIES),
+            token_cache_bytes: to.gauge(&table::TOKEN_CACHE_BYTES),
+            token_secrets_missing: to.gauge(&table::TOKEN_SECRETS_MISSING),
             alerts: to.gauge(&table::ALERT),
             ready: to.gauge(&table::READY),
             resident_memory: to.gauge(&table::RESIDENT_MEMORY),
@@ -268,8 +281,21 @@ impl Metrics {
         if let Some(error) = record.error {
             self.upstream_errors.increment([zone_label(record), error.into()]);
         }
+        ended.tokens.iter().for_each(|token| self.token(*token));
         for failure in &ended.failures {
             self.check_failures.increment([failure.rule.to_string().into(), failure.mode.as_str().into()]);
+        }
+    }
+
+    /// Nearly all are valid: that counter is resolved once.
+    fn token(&self, token: TokenUse) {
+        if token.code == "valid" {
+            self.tokens_valid.inc();
+        } else {
+            self.tokens.increment([token.code.into()]);
+        }
+        if token.is_cached {
+            self.token_cache_hits.inc();
         }
     }
 

@@ -10,6 +10,7 @@ use arc_swap::ArcSwapOption;
 use engine::bundle::Bundle;
 use engine::hash::Keys;
 use engine::observe::Sampler;
+use engine::tokens::TokenCache;
 use engine::transaction::Ended;
 use engine::verdict::{Effect, Verdict};
 
@@ -38,6 +39,8 @@ pub struct Shared {
     pub mode: AtomicMode,
     /// Subkeys for sessions, clients and values.
     pub keys: Keys,
+    /// Tokens that were verified; bounded.
+    pub token_cache: Arc<TokenCache>,
     /// Which transactions are sampled; bounded.
     pub sampler: Sampler,
     /// Hosts that answered successfully; bounded.
@@ -136,6 +139,7 @@ impl Shared {
             bundle: ArcSwapOption::empty(),
             bundles: Reported::default(),
             mode: AtomicMode::default(),
+            token_cache: TokenCache::new(keys.token_cache(), config.limits.token_cache_bytes).into(),
             keys,
             sampler: Sampler::default(),
             hosts: KnownHosts::default(),

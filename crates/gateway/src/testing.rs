@@ -120,6 +120,7 @@ pub fn ended(number: u64) -> Ended {
     Ended {
         violations: if is_blocked { vec![violation] } else { vec![] },
         sample: None,
+        tokens: Default::default(),
         failures: vec![],
         record: TrafficRecord {
             violation_count: is_blocked.into(),
@@ -177,5 +178,6 @@ fn record(number: u64) -> TrafficRecord {
         preflight: false,
         method_override: false,
         form_override: None,
+        tokens: None,
     }
 }

@@ -10,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::observe::{LiteralTable, observe};
 use engine::program::Program;
 use engine::record::Observation;
+use engine::tokens::TokenCache;
 use engine::{
     Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme,
     Step, Surroundings, Timestamp, Transaction,
@@ -22,7 +23,7 @@ use pyo3::types::PyDict;
 
 use crate::exchange::{self, Asked, Exchange, RawHeaders};
 use crate::explain::{self, Explanation};
-use crate::rows;
+use crate::{rows, tokens};
 
 /// A loaded bundle, ready to judge.
 #[pyclass(frozen, module = "hoplon")]
@@ -35,11 +36,23 @@ pub struct Engine {
 }
 
 /// What outlives a bundle.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Kept {
+    token_cache: Arc<TokenCache>,
     sampler: Arc<Sampler>,
     literals: Arc<Mutex<LiteralTable>>,
     hosts: Arc<KnownHosts>,
+}
+
+impl Kept {
+    fn new(keys: &Keys) -> Self {
+        Self {
+            token_cache: TokenCache::new(keys.token_cache(), tokens::CACHE_BYTES).into(),
+            sampler: Arc::default(),
+            literals: Arc::default(),
+            hosts: Arc::default(),
+        }
+    }
 }
 
 /// What Python hands over for one message.
@@ -55,8 +68,10 @@ impl Engine {
             None => [0; 32],
             Some(key) => key.try_into().map_err(|_| PyValueError::new_err("key: 32 bytes, as in keys/records.key"))?,
         };
-        let bundle = py.detach(|| load(&bundles))?;
-        Ok(Self { bundle: Arc::new(bundle), has_bundle: true, keys: Keys::derive(&key), kept: Kept::default() })
+        let keys = Keys::derive(&key);
+        let kept = Kept::new(&keys);
+        let bundle = py.detach(|| load(&bundles, &kept.token_cache))?;
+        Ok(Self { bundle: Arc::new(bundle), has_bundle: true, keys, kept })
     }
 
     /// An engine that has no bundle yet: `begin` stops every request with 503.
@@ -64,12 +79,13 @@ impl Engine {
     #[pyo3(signature = (key = None))]
     fn without_bundle(key: Option<[u8; 32]>) -> Self {
         let keys = Keys::derive(&key.unwrap_or_default());
-        Self { bundle: Arc::new(Bundle::none()), has_bundle: false, keys, kept: Kept::default() }
+        let kept = Kept::new(&keys);
+        Self { bundle: Arc::new(Bundle::none()), has_bundle: false, keys, kept }
     }
 
     /// The engine with the bundle that is in place now; counters, known hosts and everything else that is kept are the same.
     fn refreshed(&self, py: Python<'_>, bundles: PathBuf) -> PyResult<Self> {
-        let bundle = py.detach(|| load(&bundles))?;
+        let bundle = py.detach(|| load(&bundles, &self.kept.token_cache))?;
         Ok(Self { bundle: Arc::new(bundle), has_bundle: true, keys: self.keys.clone(), kept: self.kept.clone() })
     }
 
@@ -318,10 +334,11 @@ impl Judged {
     }
 }
 
-fn load(bundles: &Path) -> PyResult<Bundle> {
+fn load(bundles: &Path, cache: &Arc<TokenCache>) -> PyResult<Bundle> {
     let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()));
     let manifest = read(bundles.join("current")).map_err(PyOSError::new_err)?;
-    Bundle::load(&manifest, &mut |hash| read(bundles.join("parts").join(hash))).map_err(|errors| {
+    let tokens = tokens::inputs(bundles, cache)?;
+    Bundle::load_with(&manifest, &mut |hash| read(bundles.join("parts").join(hash)), &tokens).map_err(|errors| {
         let lines: Vec<_> = errors.0.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
         PyValueError::new_err(lines.join("\n"))
     })

@@ -6,6 +6,7 @@ mod explain;
 mod inspection;
 mod rows;
 mod tables;
+mod tokens;
 
 use std::collections::HashMap;
 
@@ -58,5 +59,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(tables::violation_codes, module)?)?;
     module.add_function(wrap_pyfunction!(tables::metric_table, module)?)?;
     module.add_function(wrap_pyfunction!(tables::normalise_path, module)?)?;
+    module.add_function(wrap_pyfunction!(tokens::check_token_key, module)?)?;
+    module.add_function(wrap_pyfunction!(tokens::check_claim_path, module)?)?;
     Ok(())
 }

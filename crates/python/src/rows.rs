@@ -62,7 +62,8 @@ fn measures(row: &Bound<'_, PyDict>, record: &TrafficRecord) -> PyResult<()> {
     row.set_item("upgraded", record.upgraded)?;
     row.set_item("retried", record.retried)?;
     row.set_item("tls", record.tls)?;
-    row.set_item("request_complete", record.request_complete)
+    row.set_item("request_complete", record.request_complete)?;
+    row.set_item("tokens", record.tokens.as_deref())
 }
 
 /// One violation: code, location, evidence, rule, action.

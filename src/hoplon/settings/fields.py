@@ -157,6 +157,12 @@ class LimitsSettings(_Section):
     http2_streams: int = Field(
         default=128, ge=1, le=10_000, description="Requests at the same time on one HTTP/2 connection."
     )
+    token_cache_bytes: int = Field(
+        default=16 * 1024**2,
+        ge=0,
+        le=2**36,
+        description="Memory of verified tokens, shared by the threads. 0: each token is verified each time.",
+    )
 
 
 class Settings(_Section):

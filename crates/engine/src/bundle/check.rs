@@ -17,6 +17,7 @@ use super::format::{
 };
 use super::load::{Errors, parse};
 use super::serving;
+use super::tokens::ClaimUse;
 use super::zone::{Timeouts, Upstream, Zone};
 use crate::host::{HostPattern, parse_authority};
 use crate::identity::{Identifier, Identifiers};
@@ -25,6 +26,7 @@ use crate::operations::template::PathTemplate;
 use crate::operations::{Operation, Operations};
 use crate::program::{Lists, ListsPart};
 use crate::rules::{References, Rule, Rules};
+use crate::tokens::{ClaimPath, Configuration};
 use crate::transaction::Scheme;
 
 /// What a zone may hold.
@@ -72,7 +74,7 @@ pub(super) fn name(path: &str, name: &str, errors: &mut Errors) {
     short_text(format_args!("{path}.name"), name, errors);
 }
 
-fn short_text(path: impl Display, text: &str, errors: &mut Errors) {
+pub(super) fn short_text(path: impl Display, text: &str, errors: &mut Errors) {
     if text.is_empty() || text.len() > MAX_NAME_BYTES || text.chars().any(char::is_control) {
         errors.add(path, format_args!("is not 1 to {MAX_NAME_BYTES} bytes without control characters"));
     }
@@ -122,6 +124,7 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
         rules: Rules::default(),
         identifiers: Identifiers::default(),
         identity_hash: Arc::default(),
+        tokens: Vec::new(),
     })
 }
 
@@ -281,13 +284,28 @@ fn is_saved_method(method: &str) -> bool {
         && method != "CONNECT"
 }
 
+/// What session identifiers read of verified tokens; what is wrong with one is said by [`identifiers`].
+pub(super) fn claims(part: &IdentityPart) -> Vec<ClaimUse> {
+    let claims = part.identifiers.iter().filter(|entry| entry.r#type == IdentifierType::Jwt).take(MAX_IDENTIFIERS);
+    let uses = claims.filter_map(|entry| {
+        let (configuration, path) = split_claim(&entry.name)?;
+        Some(ClaimUse { configuration: configuration.to_owned(), path: ClaimPath::parse(path).ok()? })
+    });
+    uses.collect()
+}
+
+/// `<configuration>:$<path>`, as Cloudflare writes it.
+fn split_claim(name: &str) -> Option<(&str, &str)> {
+    name.split_once(':').filter(|(_, path)| path.starts_with('$'))
+}
+
 /// The session identifiers of a zone.
-pub(super) fn identifiers(path: &str, part: &IdentityPart, errors: &mut Errors) -> Identifiers {
+pub(super) fn identifiers(path: &str, part: &IdentityPart, tokens: &[Configuration], errors: &mut Errors) -> Identifiers {
     let path = format!("{path}.identifiers");
     count(&path, part.identifiers.len(), 0..=MAX_IDENTIFIERS, errors);
     let mut compiled = Vec::new();
     for (index, entry) in part.identifiers.iter().enumerate().take(MAX_IDENTIFIERS) {
-        match identifier(entry) {
+        match identifier(entry, tokens) {
             Ok(same) if compiled.contains(&same) => errors.add(format_args!("{path}[{index}]"), "is there twice"),
             Ok(other) => compiled.push(other),
             Err(message) => errors.add(format_args!("{path}[{index}].name"), message),
@@ -297,14 +315,17 @@ pub(super) fn identifiers(path: &str, part: &IdentityPart, errors: &mut Errors) 
 }
 
 /// A cookie's name is a token as a header's is (RFC 6265 §4.1.1), but with its own case.
-fn identifier(entry: &IdentifierEntry) -> Result<Identifier, String> {
+fn identifier(entry: &IdentifierEntry, tokens: &[Configuration]) -> Result<Identifier, String> {
+    if entry.r#type == IdentifierType::Jwt {
+        return claim_identifier(&entry.name, tokens);
+    }
     let invalid = || format!("is not the name of a header or cookie of 1 to {MAX_NAME_BYTES} bytes");
     let name = HeaderName::from_bytes(entry.name.as_bytes()).map_err(|_| invalid())?;
     match entry.r#type {
         _ if entry.name.len() > MAX_NAME_BYTES => Err(invalid()),
         IdentifierType::Header if name.as_str() != entry.name => Err("is not in lower case".into()),
         IdentifierType::Header => Ok(Identifier::Header(name)),
-        IdentifierType::Cookie => Ok(Identifier::Cookie(entry.name.as_str().into())),
+        IdentifierType::Cookie | IdentifierType::Jwt => Ok(Identifier::Cookie(entry.name.as_str().into())),
     }
 }
 
@@ -314,6 +335,16 @@ pub(super) fn lists(path: &str, part: ListsPart, errors: &mut Errors) -> Lists {
         mistakes.into_iter().for_each(|(place, message)| errors.add(format_args!("{path}.{place}"), message));
         Lists::new()
     })
+}
+
+fn claim_identifier(name: &str, tokens: &[Configuration]) -> Result<Identifier, String> {
+    let (id, path) = split_claim(name).ok_or("is not a token configuration's id, `:` and a path, as in `<id>:$.sub`")?;
+    let path = ClaimPath::parse(path).map_err(|error| format!("has a path that cannot be used: {error}"))?;
+    let configuration = tokens.iter().position(|configuration| *configuration.id == *id);
+    let configuration = configuration.ok_or_else(|| format!("names the token configuration `{id}`, which is not there"))?;
+    let paths = &tokens[configuration].paths;
+    let path = paths.iter().position(|known| *known == path).ok_or("has a path that was not read")?;
+    Ok(Identifier::Claim { name: name.into(), configuration, path })
 }
 
 /// The rules of a zone.

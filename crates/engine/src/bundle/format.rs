@@ -52,6 +52,8 @@ pub enum PartKind {
     Rules,
     Identity,
     Lists,
+    Tokens,
+    TokenKeys,
 }
 
 impl PartKind {
@@ -67,6 +69,8 @@ impl PartKind {
             Self::Rules => "rules",
             Self::Identity => "identity",
             Self::Lists => "lists",
+            Self::Tokens => "tokens",
+            Self::TokenKeys => "token_keys",
         }
     }
 }
@@ -220,7 +224,7 @@ pub struct SkipEntry {
     pub log: bool,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentityPart {
     pub identifiers: Vec<IdentifierEntry>,
@@ -239,6 +243,7 @@ pub struct IdentifierEntry {
 pub enum IdentifierType {
     Header,
     Cookie,
+    Jwt,
 }
 
 /// What a rule does when its fact is true.

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::check;
 use super::format::{FORMAT, IdentityPart, Manifest, ManifestPart, ManifestZone, OperationsPart, PartKind, RulesPart, ZonePart};
+use super::tokens::{self, TokenInputs, TokenKeysPart, TokenParts, TokensPart};
 use super::zone::Zone;
 use super::{Bundle, BundleHash};
 use crate::operations::{HostTable, Operations};
@@ -78,15 +79,16 @@ impl Errors {
 type Fetch<'f> = &'f mut dyn FnMut(&str) -> Result<Vec<u8>, String>;
 
 /// See [`Bundle::load`].
-pub(super) fn load(manifest_bytes: &[u8], fetch: Fetch<'_>) -> Result<Bundle, LoadErrors> {
+pub(super) fn load(manifest_bytes: &[u8], fetch: Fetch<'_>, inputs: &TokenInputs) -> Result<Bundle, LoadErrors> {
     let mut errors = Errors::default();
     let Some(manifest) = read_manifest(manifest_bytes, &mut errors) else { return Err(errors.into_result()) };
-    let zones: Vec<_> = manifest.zones.iter().map(|zone| load_zone(zone, &manifest, fetch, &mut errors)).collect();
+    let zones: Vec<_> = manifest.zones.iter().map(|zone| load_zone(zone, &manifest, fetch, inputs, &mut errors)).collect();
     let zones: Vec<_> = zones.into_iter().flatten().collect();
     let hosts = index_hosts(&zones, &mut errors);
     if errors.is_empty() {
         let hash = BundleHash::of(manifest_bytes);
-        Ok(Bundle { hash, manifest, short_hash: hash.short().into(), zones, hosts })
+        let token_cache = inputs.cache.clone();
+        Ok(Bundle { hash, manifest, short_hash: hash.short().into(), token_cache, zones, hosts })
     } else {
         Err(errors.into_result())
     }
@@ -176,12 +178,32 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn load_zone(entry: &ManifestZone, manifest: &Manifest, fetch: Fetch<'_>, errors: &mut Errors) -> Option<Zone> {
+fn load_zone(
+    entry: &ManifestZone,
+    manifest: &Manifest,
+    fetch: Fetch<'_>,
+    inputs: &TokenInputs,
+    errors: &mut Errors,
+) -> Option<Zone> {
     let zone = read_part::<ZonePart>(PartKind::Zone, &entry.id, manifest, fetch, errors);
     let operations = read_part::<OperationsPart>(PartKind::Operations, &entry.id, manifest, fetch, errors);
     let rules = read_part::<RulesPart>(PartKind::Rules, &entry.id, manifest, fetch, errors);
     let identity = read_part::<IdentityPart>(PartKind::Identity, &entry.id, manifest, fetch, errors);
-    let identifiers = identity.map(|part| check::identifiers(&part_path(PartKind::Identity, &entry.id), &part, errors));
+    let tokens = read_part::<TokensPart>(PartKind::Tokens, &entry.id, manifest, fetch, errors).unwrap_or_default();
+    let keys = read_part::<TokenKeysPart>(PartKind::TokenKeys, &entry.id, manifest, fetch, errors).unwrap_or_default();
+    let identity = identity.unwrap_or_default();
+    let configurations = tokens::configurations(
+        &TokenParts {
+            path: &part_path(PartKind::Tokens, &entry.id),
+            keys_path: &part_path(PartKind::TokenKeys, &entry.id),
+            tokens: &tokens,
+            keys: &keys,
+            claims: &check::claims(&identity),
+            inputs,
+        },
+        errors,
+    );
+    let identifiers = check::identifiers(&part_path(PartKind::Identity, &entry.id), &identity, &configurations, errors);
     let operations = operations.map(|part| check::operations(&part_path(PartKind::Operations, &entry.id), &part, errors));
     let lists = read_part::<ListsPart>(PartKind::Lists, &entry.id, manifest, fetch, errors);
     let lists = lists.map(|part| check::lists(&part_path(PartKind::Lists, &entry.id), part, errors)).unwrap_or_default();
@@ -193,7 +215,8 @@ fn load_zone(entry: &ManifestZone, manifest: &Manifest, fetch: Fetch<'_>, errors
     Some(Zone {
         operations: operations?,
         rules: rules?,
-        identifiers: identifiers.unwrap_or_default(),
+        identifiers,
+        tokens: configurations,
         identity_hash: identity_hash(manifest, &entry.id),
         ..zone?
     })

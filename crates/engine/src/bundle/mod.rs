@@ -5,6 +5,7 @@ mod check;
 mod format;
 mod load;
 mod serving;
+mod tokens;
 mod zone;
 
 use std::fmt;
@@ -15,9 +16,11 @@ pub(crate) use format::{FailEntry, ResponseEntry, RuleAction, RuleEntry, SkipEnt
 pub use load::{LoadError, LoadErrors, MAX_MANIFEST_BYTES, MAX_PART_BYTES};
 pub use serving::{BalancingMethod, BalancingSettings, HealthCheck, MaintenanceSettings, RetrySettings};
 use sha2::{Digest, Sha256};
+pub use tokens::TokenInputs;
 pub use zone::{Timeouts, Upstream, Zone};
 
 use crate::operations::HostTable;
+use crate::tokens::{Key, TokenCache};
 
 /// The bundle's name: SHA-256 of the manifest's bytes, displayed as 64 hex digits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -67,6 +70,7 @@ pub struct Bundle {
     pub hash: BundleHash,
     pub manifest: Manifest,
     pub(crate) short_hash: Arc<str>,
+    pub(crate) token_cache: Arc<TokenCache>,
     zones: Vec<Zone>,
     hosts: HostTable,
 }
@@ -78,7 +82,25 @@ impl Bundle {
     /// # Errors
     /// Every error of every part, each with its path.
     pub fn load(manifest: &[u8], fetch: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>) -> Result<Self, LoadErrors> {
-        load::load(manifest, fetch)
+        Self::load_with(manifest, fetch, &TokenInputs::default())
+    }
+
+    /// As [`Bundle::load`], with the secrets of HMAC keys and a memory of verified tokens.
+    ///
+    /// # Errors
+    /// As there. A secret that is missing is none: its key verifies nothing ([`Bundle::missing_secrets`]).
+    pub fn load_with(
+        manifest: &[u8],
+        fetch: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+        tokens: &TokenInputs,
+    ) -> Result<Self, LoadErrors> {
+        load::load(manifest, fetch, tokens)
+    }
+
+    /// Ids of secrets that keys name and that were not handed in, or are too short.
+    pub fn missing_secrets(&self) -> impl Iterator<Item = &str> {
+        let configurations = self.zones.iter().flat_map(|zone| &zone.tokens);
+        configurations.flat_map(|configuration| configuration.keys.list()).filter_map(Key::missing_secret)
     }
 
     /// What requests are refused under before any bundle was loaded: no zone, and a hash of zeros that no manifest has.
@@ -86,7 +108,14 @@ impl Bundle {
     pub fn none() -> Self {
         let manifest = Manifest { format: format::FORMAT, created_at: String::new(), zones: Vec::new(), parts: Vec::new() };
         let hash = BundleHash::default();
-        Self { hash, manifest, short_hash: hash.short().into(), zones: Vec::new(), hosts: HostTable::default() }
+        Self {
+            hash,
+            manifest,
+            short_hash: hash.short().into(),
+            token_cache: TokenInputs::default().cache,
+            zones: Vec::new(),
+            hosts: HostTable::default(),
+        }
     }
 
     /// The first 16 hex digits of the hash.

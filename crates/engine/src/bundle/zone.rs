@@ -10,6 +10,7 @@ use crate::host::HostPattern;
 use crate::identity::Identifiers;
 use crate::operations::Operations;
 use crate::rules::Rules;
+use crate::tokens::Configuration;
 use crate::transaction::Scheme;
 
 /// An API that is shielded, and its policy.
@@ -40,6 +41,7 @@ pub struct Zone {
     pub(crate) identifiers: Identifiers,
     /// Which identifiers they are, as records hold it: 16 hex digits, empty when there are none.
     pub(crate) identity_hash: Arc<str>,
+    pub(crate) tokens: Vec<Configuration>,
 }
 
 impl Zone {
@@ -53,6 +55,12 @@ impl Zone {
     #[must_use]
     pub fn operations(&self) -> &Operations {
         &self.operations
+    }
+
+    /// The token configurations.
+    #[must_use]
+    pub fn tokens(&self) -> &[Configuration] {
+        &self.tokens
     }
 }
 

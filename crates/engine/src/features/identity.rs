@@ -18,16 +18,11 @@ pub(super) const FACTS: &[FactDef] = &[
         "value of the session identifier that counts, never shown or recorded; missing when none is present",
         |t| {
             t.of_request(|headers| {
-                t.seen.zone()?.identifiers.find(headers).map(|identity| Value::String(value_of(&identity).into()))
+                let value = t.seen.zone()?.identifiers.value(headers, (t.seen, headers))?;
+                Some(Value::bytes(value))
             })
         },
     )
     .of_request_headers()
     .secret(),
 ];
-
-/// Without the name that it stands under.
-fn value_of(identity: &[u8]) -> Vec<u8> {
-    let end = identity.iter().position(|byte| *byte == 0);
-    end.map_or_else(Vec::new, |end| identity[end + 1..].to_vec())
-}

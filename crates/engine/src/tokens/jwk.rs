@@ -41,6 +41,14 @@ pub struct Jwk {
     k: Option<serde::de::IgnoredAny>,
 }
 
+impl Jwk {
+    /// # Errors
+    /// A sentence: it is not JSON, or a member has the wrong type or stands twice.
+    pub fn parse(json: &str) -> Result<Self, Mistake> {
+        serde_json::from_str(json).map_err(|error| ("", format!("is no JWK: {error}")))
+    }
+}
+
 /// A key that passed.
 #[derive(Debug)]
 pub struct Key {
@@ -70,11 +78,11 @@ impl fmt::Debug for Material {
 pub type Mistake = (&'static str, String);
 
 impl Key {
-    /// Checks a JWK. `secret` gives the bytes of the HMAC secret with an id, where it was delivered.
+    /// Checks a JWK. `secret` is what was delivered under the id that it names, if anything.
     ///
     /// # Errors
     /// The member, and what is wrong with it.
-    pub fn from_jwk(jwk: &Jwk, secret: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Self, Mistake> {
+    pub fn from_jwk(jwk: &Jwk, secret: Option<&[u8]>) -> Result<Self, Mistake> {
         check_use(jwk)?;
         let algorithm = algorithm(jwk)?;
         let material = match algorithm.key_shape() {
@@ -156,15 +164,10 @@ fn algorithm(jwk: &Jwk) -> Result<Algorithm, Mistake> {
     if fits { Ok(algorithm) } else { Err(("alg", format!("is {}, which the key's kty or crv does not fit", algorithm.as_str()))) }
 }
 
-fn shared_secret(
-    jwk: &Jwk,
-    hash: hmac::Algorithm,
-    min_bytes: usize,
-    secret: &dyn Fn(&str) -> Option<Vec<u8>>,
-) -> Result<Material, Mistake> {
+fn shared_secret(jwk: &Jwk, hash: hmac::Algorithm, min_bytes: usize, secret: Option<&[u8]>) -> Result<Material, Mistake> {
     let id = jwk.secret.as_deref().ok_or(("secret", "is missing: the id under which the secret is delivered".to_owned()))?;
-    let delivered = secret(id).filter(|bytes| bytes.len() >= min_bytes);
-    Ok(delivered.map_or_else(|| Material::Missing(id.into()), |bytes| Material::Secret(hmac::Key::new(hash, &bytes).into())))
+    let delivered = secret.filter(|bytes| bytes.len() >= min_bytes);
+    Ok(delivered.map_or_else(|| Material::Missing(id.into()), |bytes| Material::Secret(hmac::Key::new(hash, bytes).into())))
 }
 
 fn rsa(jwk: &Jwk, parameters: &'static signature::RsaParameters) -> Result<ParsedPublicKey, Mistake> {

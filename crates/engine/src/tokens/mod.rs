@@ -15,6 +15,7 @@ pub mod jwk;
 pub mod jws;
 pub mod keys;
 mod roca;
+pub mod secrets;
 pub mod source;
 
 pub use algorithm::Algorithm;
@@ -25,4 +26,5 @@ pub use error::TokenError;
 pub use jsonpath::ClaimPath;
 pub use jwk::{Jwk, Key};
 pub use keys::KeySet;
+pub use secrets::Secrets;
 pub use source::Source;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::Transaction;
 use super::inspected::Inspected;
 use super::message::{BodyLength, Outcome};
@@ -19,8 +21,19 @@ pub struct Ended {
     pub violations: Vec<Violation>,
     /// Checks that failed themselves.
     pub failures: Vec<CheckFailure>,
+    /// Of each token that was asked about.
+    pub tokens: SmallVec<[TokenUse; 1]>,
     /// Raw bounded copies for Observations, when it was sampled. In memory only.
     pub sample: Option<Box<Sample>>,
+}
+
+/// What became of one token, for counting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenUse {
+    /// `absent`, `valid` or the code of the error.
+    pub code: &'static str,
+    /// The signature was not verified again.
+    pub is_cached: bool,
 }
 
 impl Transaction {
@@ -28,7 +41,9 @@ impl Transaction {
     #[must_use]
     pub fn end(mut self, outcome: &Outcome) -> Ended {
         let record = self.record(outcome);
-        Ended { record, violations: self.verdict.violations, failures: self.verdict.failures, sample: self.sample }
+        let tokens = self.inspected.judged_tokens();
+        let tokens = tokens.map(|(_, judged)| TokenUse { code: judged.outcome.code(), is_cached: judged.is_cached }).collect();
+        Ended { record, violations: self.verdict.violations, failures: self.verdict.failures, tokens, sample: self.sample }
     }
 
     fn record(&mut self, outcome: &Outcome) -> TrafficRecord {
@@ -51,7 +66,7 @@ impl Transaction {
             operation_path: seen.operation().map(|operation| operation.path.clone()),
             session: session.map(|session| session.hash),
             session_source: session.map_or(SessionSource::ClientAddress, |session| session.source),
-            session_verified: false,
+            session_verified: session.is_some_and(|session| session.is_verified),
             client: self.keys.client(seen.client),
             status: outcome.status,
             upstream_status: outcome.upstream_status,
@@ -79,6 +94,7 @@ impl Transaction {
             preflight: seen.is_preflight,
             method_override: seen.has_method_override,
             form_override: seen.form_override.get().copied(),
+            tokens: tokens_text(seen),
         }
     }
 }
@@ -96,6 +112,12 @@ fn recorded_host(host: &Arc<str>) -> Arc<str> {
 
 fn failure_text(failure: &CheckFailure) -> String {
     format!("{}:{}:{}", failure.rule, failure.error.as_str(), failure.mode.as_str())
+}
+
+/// What became of the tokens that something asked about: `<configuration>=<code>`, joined by `;`.
+fn tokens_text(seen: &Inspected) -> Option<String> {
+    let texts = seen.judged_tokens().map(|(configuration, judged)| format!("{}={}", configuration.id, judged.outcome.code()));
+    texts.reduce(|all, next| format!("{all};{next}"))
 }
 
 /// What the sampler's budgets are kept by: the saved operation, else method, host and the path's first segment.

@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use smallvec::SmallVec;
 
 use super::body::InspectedBody;
@@ -15,6 +16,7 @@ use crate::bundle::{Bundle, Zone, ZoneIndex};
 use crate::features::json::JsonBody;
 use crate::operations::Operation;
 use crate::timestamp::Timestamp;
+use crate::tokens::{Configuration, Judged};
 use crate::url::{Anomalies, Target};
 use crate::verdict::FactError;
 
@@ -60,6 +62,8 @@ pub struct Inspected {
     pub(crate) json: OnceCell<Result<JsonBody, FactError>>,
     /// Whether a form in the body asks for another method, once a fact asked.
     pub(crate) form_override: OnceCell<bool>,
+    /// What became of the tokens of each of the zone's configurations, once a fact asked.
+    pub(super) tokens: SmallVec<[OnceCell<Judged>; 1]>,
     pub response_status: Option<u16>,
     /// Answers of the state store, by the name of the fact that asked.
     pub(super) answers: SmallVec<[(&'static str, StateAnswer); 1]>,
@@ -92,6 +96,7 @@ impl Inspected {
             body: InspectedBody::default(),
             json: OnceCell::new(),
             form_override: OnceCell::new(),
+            tokens: SmallVec::new(),
             response_status: None,
             answers: SmallVec::new(),
         }
@@ -159,6 +164,25 @@ impl Inspected {
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.target.get(self.path_bytes + 1..)
+    }
+
+    /// The zone's token configurations, each with what became of its token where something asked.
+    pub(crate) fn judged_tokens(&self) -> impl Iterator<Item = (&Configuration, &Judged)> {
+        let configurations = self.zone().map_or(&[][..], |zone| &zone.tokens);
+        configurations.iter().zip(&self.tokens).filter_map(|(configuration, slot)| Some((configuration, slot.get()?)))
+    }
+
+    /// What became of the token of the configuration at this place: judged at the first question. None where there is no such
+    /// configuration, or where it was never asked while the headers were at hand.
+    pub(crate) fn token(&self, configuration: usize, headers: Option<&HeaderMap>) -> Option<&Judged> {
+        let slot = self.tokens.get(configuration)?;
+        match (slot.get(), headers) {
+            (None, Some(headers)) => {
+                let configuration = self.zone()?.tokens.get(configuration)?;
+                Some(slot.get_or_init(|| configuration.judge(headers, self.began, &self.bundle.token_cache)))
+            }
+            (judged, _) => judged,
+        }
     }
 
     /// Its place in the zone's list.

@@ -10,6 +10,7 @@ mod scene;
 mod state;
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 pub use body::InspectedBody;
-pub use end::Ended;
+pub use end::{Ended, TokenUse};
 pub use inspected::Inspected;
 pub use message::{
     BodyLength, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead, Scheme, Surroundings,
@@ -29,11 +30,13 @@ use crate::bundle::{Bundle, Zone};
 use crate::fact::{BodyUse, FactDef, HeaderUse, Phase};
 use crate::features::browsers;
 use crate::hash::{Hash64, Keys, SessionSource};
+use crate::identity::Claims;
 use crate::observe::Sample;
 use crate::operations::Operation;
 use crate::record::Violation;
 use crate::rules::{Judging, Rule, Skips, Stage};
 use crate::timestamp::Timestamp;
+use crate::tokens;
 use crate::verdict::{Action, Effect, Verdict};
 use crate::violation::Refusal;
 
@@ -91,6 +94,7 @@ struct Headers<'h> {
 struct Session {
     hash: Hash64,
     source: SessionSource,
+    is_verified: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,11 +177,13 @@ impl Transaction {
         let Some(zone) = inspected.zone() else { return Err(Refusal::HostUnknown) };
         let target = head::read_target(head, zone.merge_slashes)?;
         let operation = zone.operations.find(head.method, &host, &target.path);
+        let tokens = zone.tokens.iter().map(|_| OnceCell::new()).collect();
         let host_known = !zone.hosts.is_empty() || around.hosts.is_known(&zone.id, &host);
         inspected.operation = operation.map(|(index, _)| index as u32);
         inspected.host_known = host_known;
         inspected.is_preflight = browsers::is_preflight(head.method, head.headers);
         inspected.has_method_override = browsers::has_method_override(head.headers, target.query);
+        inspected.tokens = tokens;
         inspected.set_target(&target);
         if head.body != BodyLength::None {
             inspected.claims_json = head::claims_json(head.headers);
@@ -191,13 +197,16 @@ impl Transaction {
     /// address.
     fn identify(&mut self, head: &RequestHead<'_>) {
         let Some(zone) = self.inspected.zone() else { return };
-        let session = |source, identity: &[u8]| Session { hash: self.keys.session(&zone.id, source, identity), source };
-        let identifier = zone.identifiers.find(head.headers);
+        let session = |source, identity: &[u8], is_verified| {
+            let hash = self.keys.session(&zone.id, source, identity);
+            Session { hash, source, is_verified }
+        };
+        let identifier = zone.identifiers.find(head.headers, (&self.inspected, head.headers));
         let has_identifier = identifier.is_some();
         self.session = Some(match (identifier, head.headers.get(AUTHORIZATION)) {
-            (Some(identity), _) => session(SessionSource::Identifier, &identity),
-            (None, Some(value)) => session(SessionSource::Authorization, value.as_bytes()),
-            (None, None) => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes()),
+            (Some(identity), _) => session(SessionSource::Identifier, &identity.bytes, identity.is_verified),
+            (None, Some(value)) => session(SessionSource::Authorization, value.as_bytes(), false),
+            (None, None) => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes(), false),
         });
         self.inspected.has_identifier = has_identifier;
     }
@@ -442,6 +451,16 @@ impl Transaction {
     pub fn observe_response_piece(&mut self, piece: &[u8]) {
         if let Some(sample) = &mut self.sample {
             sample.response_piece(piece);
+        }
+    }
+}
+
+/// Claims of the tokens of a request, verified when an identifier asks.
+impl<'t> Claims<'t> for (&'t Inspected, &'t HeaderMap) {
+    fn claim(self, configuration: usize, path: usize) -> Option<&'t str> {
+        match &self.0.token(configuration, Some(self.1))?.outcome {
+            tokens::Outcome::Valid(verified) => verified.selected.get(path)?.as_deref(),
+            tokens::Outcome::Absent | tokens::Outcome::Refused(_) => None,
         }
     }
 }

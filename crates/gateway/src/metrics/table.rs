@@ -152,6 +152,14 @@ pub const MODE: MetricDef = gauge("mode", &["mode"], "1 for the mode in use: enf
 pub const KNOWN_HOSTS: MetricDef = gauge("known_hosts", &[], "Hosts known because they answered successfully, all zones");
 pub const KNOWN_HOSTS_FORGONE: MetricDef =
     counter("known_hosts_forgone", &[], "Hosts not remembered because their zone's table was full");
+pub const TOKENS: MetricDef =
+    counter("tokens", &["outcome"], "Tokens judged, by outcome: valid, absent, or the code of why one was refused");
+pub const TOKEN_CACHE_HITS: MetricDef =
+    counter("token_cache_hits", &[], "Tokens whose signature was not verified again, because it was remembered");
+pub const TOKEN_CACHE_ENTRIES: MetricDef = gauge("token_cache_entries", &[], "Verified tokens that are remembered");
+pub const TOKEN_CACHE_BYTES: MetricDef = gauge("token_cache_bytes", &[], "Memory that verified tokens take, about");
+pub const TOKEN_SECRETS_MISSING: MetricDef =
+    gauge("token_secrets_missing", &[], "HMAC keys of the bundle in use whose secret is not here, or too short");
 pub const ALERT: MetricDef = gauge("alert", &["alert"], "1 while something needs the operator's attention");
 pub const READY: MetricDef = gauge("ready", &[], "1 while /readyz answers 200");
 pub const RESIDENT_MEMORY: MetricDef = gauge("resident_memory_bytes", &[], "Resident memory of the gateway's process");
@@ -199,6 +207,11 @@ pub const METRICS: &[MetricDef] = &[
     MODE,
     KNOWN_HOSTS,
     KNOWN_HOSTS_FORGONE,
+    TOKENS,
+    TOKEN_CACHE_HITS,
+    TOKEN_CACHE_ENTRIES,
+    TOKEN_CACHE_BYTES,
+    TOKEN_SECRETS_MISSING,
     ALERT,
     READY,
     RESIDENT_MEMORY,

@@ -155,6 +155,7 @@ const RECORDS: &[Column] = &[
     ("preflight", |b| flags(b.records(), |r| r.preflight)),
     ("method_override", |b| flags(b.records(), |r| r.method_override)),
     ("form_override", |b| maybe_flags(b.records(), |r| r.form_override)),
+    ("tokens", |b| maybe_texts(b.records(), |r| r.tokens.as_deref())),
 ];
 
 #[rustfmt::skip]

@@ -124,6 +124,9 @@ pub fn refresh(shared: &Shared) {
     metrics.ready.set(Readiness::of(shared).ready.into());
     metrics.records_queue_depth.set(shared.records.len() as i64);
     metrics.known_hosts.set(shared.hosts.len() as i64);
+    let (entries, bytes) = shared.token_cache.size();
+    metrics.token_cache_entries.set(entries as i64);
+    metrics.token_cache_bytes.set(bytes as i64);
     metrics.upstreams_ejected.set(shared.health.ejected() as i64);
     metrics.upstreams_failing.set(shared.health.failing().len() as i64);
     metrics.show_in_flight(shared.health.in_flight().into_iter());
