@@ -155,7 +155,7 @@ fn session_identifiers_have_one_form_and_are_listed_once() {
         ]
     );
     assert_eq!(errors(with(&[["cookie", "a"]; 11]))[0], "identity[zone].identifiers has 11 entries, not 0 to 10");
-    assert!(errors(with(&[["jwt", "x"]]))[0].contains("unknown variant `jwt`"));
+    assert!(errors(with(&[["jwt", "x"]]))[0].contains("is not a token configuration"));
 }
 
 #[test]
