@@ -53,11 +53,12 @@ class Checker:
         self._fields = fields
         self._around = around
 
-    def condition(self, expression: syntax.Expression) -> None:
-        """The expression gives one Boolean."""
+    def condition(self, expression: syntax.Expression) -> Type:
+        """The type of an expression that gives one Boolean."""
         found = self._plain(expression)
         if found != BOOLEAN:
             raise Refusal(expression.at.start, f"a rule is true or false, this is {_a(found)}", _condition_hint(found))
+        return found
 
     def value(self, expression: syntax.Expression) -> Type:
         """The type of an expression that gives a value."""

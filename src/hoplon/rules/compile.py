@@ -67,12 +67,13 @@ def compile_value(
 
 
 def read_expression(
-    text: str, dialect: Dialect, around: Around, fields: Mapping[str, FieldDef]
+    text: str, dialect: Dialect, around: Around, fields: Mapping[str, FieldDef], *, is_condition: bool = True
 ) -> tuple[syntax.Expression, str]:
     """The checked tree of an expression, and the type of what it gives. Raises Refusal."""
     _utf8(text)
     expression = parse(text)
-    return expression, str(Checker(dialect, fields, around).value(expression))
+    checker = Checker(dialect, fields, around)
+    return expression, str(checker.condition(expression) if is_condition else checker.value(expression))
 
 
 def _compile(
@@ -80,9 +81,7 @@ def _compile(
 ) -> Compiled:
     known = engine_fields() if fields is None else fields
     try:
-        expression, found = read_expression(text, dialect, around, known)
-        if is_condition:
-            Checker(dialect, known, around).condition(expression)
+        expression, found = read_expression(text, dialect, around, known, is_condition=is_condition)
         emitter = _Emitter(around)
         emitter.emit(expression)
     except Refusal as refusal:

@@ -71,11 +71,14 @@ class Lexer:
         return end
 
     def peek_word(self) -> str | None:
-        """The name that is next, if one is."""
-        if self.is_string() or self.is_bare():
-            return None
+        """The name that is next, if one is: `r"a"` begins a string, `fe80::1` an address."""
         word = _NAME.match(self.text, self.at)
-        return word.group() if word else None
+        if word is None:
+            return None
+        name, follows = word.group(), self.text[word.end() : word.end() + 1]
+        if follows == ":" or (name == "r" and self.is_string()):
+            return None
+        return name
 
     def take_word(self, word: str) -> Span:
         """Go behind a word that `peek_word` gave."""

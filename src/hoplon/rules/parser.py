@@ -82,11 +82,12 @@ class _Parser:
         return _joined("or", [_joined("xor", [_joined("and", ands) for ands in xors]) for xors in groups])
 
     def _logic_operator(self) -> LogicWord | None:
+        found = self._lexer.peek_word()
         for word, symbol in _LOGIC:
-            if self._lexer.peek_word() == word:
+            if found == word:
                 self._lexer.take_word(word)
                 return word
-            if self._lexer.take(symbol):
+            if found is None and self._lexer.take(symbol):
                 return word
         return None
 
