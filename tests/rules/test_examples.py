@@ -7,14 +7,18 @@ sequence-mitigation, mtls, graphql-protection}.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
+
+pytest.importorskip("hoplon._native")
 
 from hoplon.rules.around import Around
 from hoplon.rules.compile import compile_expression, compile_value, read_expression
 from hoplon.rules.dialects import COUNTING, CUSTOM, LIMITS, TOKENS, Dialect
 from hoplon.rules.refusal import ExpressionError
 from support import rule_oracle
+from support.rule_engine import engine_of, true_rules
 from support.rule_requests import Request, facts_of, request
 from support.rules import FIELDS
 
@@ -321,6 +325,18 @@ def test_acts_as_described(text: str) -> None:
     assert yes and all(holds(text, sent, CUSTOM) for sent in yes)
     assert no and not any(holds(text, sent, CUSTOM) for sent in no)
     assert compile_expression(text, CUSTOM, fields=FIELDS).type == "Boolean"
+
+
+NEVER_THERE = ('/a"b', '/a"#b')
+"""Paths of examples that no upstream sees: `"` becomes `%22`, and a target with `#` is refused before any rule."""
+
+
+@pytest.mark.parametrize("text", ACTS)
+def test_acts_as_described_in_the_engine(text: str, tmp_path: Path) -> None:
+    yes, no = ACTS[text]
+    engine = engine_of(tmp_path, [compile_expression(text, CUSTOM).program])
+    for sent in (each for each in (*yes, *no) if not each.url.endswith(NEVER_THERE)):
+        assert true_rules(engine, sent) == ({0} if sent in yes else set()), sent
 
 
 @pytest.mark.parametrize("text", COUNTED)

@@ -8,6 +8,7 @@ _FIELDS = {
     "ip.src": ("IP address", "request_head", "free"),
     "http.host": ("String", "request_head", "free"),
     "http.user_agent": ("String", "request_head", "free"),
+    "http.x_forwarded_for": ("String", "request_head", "free"),
     "http.referer": ("String", "request_head", "free"),
     "http.cookie": ("String", "request_head", "free"),
     "http.request.method": ("String", "request_head", "free"),

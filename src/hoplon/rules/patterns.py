@@ -1,7 +1,5 @@
 """What may stand on the right of `matches` and `wildcard`."""
 
-MAX_PATTERN_CHARACTERS = 4_096
-"""The longest regular expression; the engine bounds what it compiles to as well."""
 MAX_STARS = 16
 """So many `*` may stand in one wildcard."""
 
@@ -11,13 +9,10 @@ Fault = tuple[str, str | None]
 
 def regex_fault(pattern: str) -> Fault | None:
     """Why the engine would refuse a regular expression, None when it takes it."""
-    if len(pattern) > MAX_PATTERN_CHARACTERS:
-        return f"a regular expression has at most {MAX_PATTERN_CHARACTERS:,} characters", "match something shorter"
     from hoplon import _native
 
-    check_regex = getattr(_native, "check_regex", None)
-    fault = check_regex(pattern) if check_regex is not None else None
-    return (f"the regular expression is refused: {fault}", None) if fault else None
+    fault = _native.check_regex(pattern)
+    return (f"this {fault}", None) if fault else None
 
 
 def wildcard_fault(pattern: bytes) -> Fault | None:

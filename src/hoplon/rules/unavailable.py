@@ -21,8 +21,6 @@ _PACKETS = "it is a field of packets (Cloudflare Network Firewall); Hoplon sees 
 _BODIES = "this form of the body is not read"
 _THREATS = "Cloudflare has ended it too: its value there is always 0"
 
-_TOLD = "Hoplon does not compute it"
-
 REASONS: Mapping[str, str] = {
     "ip.geoip": _PLACES,
     "ip.src": _PLACES,
@@ -58,11 +56,8 @@ REASONS: Mapping[str, str] = {
     "cf.timings": _EDGE,
     "cf.worker": _EDGE,
     "cf.zone": _EDGE,
-    "http.request.accepted_languages": _TOLD,
     "http.request.body.mime": _BODIES,
-    "http.request.body.form": _BODIES,
     "http.request.body.multipart": _BODIES,
-    "http.response.content_type": _RESPONSES,
     "raw.http.response": _RESPONSES,
     "icmp": _PACKETS,
     "ip.dst": _PACKETS,

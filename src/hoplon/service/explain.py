@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hoplon.errors import HoplonError
-from hoplon.model.policy import Policy
 from hoplon.rules.compile import Compiled
 from hoplon.service.explained_rules import Written, written_rules
 from hoplon.service.policy import all_zones
@@ -50,7 +49,7 @@ class ExplainedExpression:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRule:
-    """A rule that was asked: `result` is `true`, `false`, `unknown` or the word of an error, None when it was not asked."""
+    """A rule. `result`: `true`, `false`, `unknown` or the word of an error; None for a limit: it has expressions only."""
 
     id: str
     name: str
@@ -91,15 +90,9 @@ def explain_request(workspace: Workspace, sent: SentRequest, client: str) -> Exp
         raise HoplonError("request_file.invalid", f"the file is no request: {error}") from error
 
     def answered(programs: Sequence[str], lists: str) -> Mapping[str, Any]:
-        return engine.explain(
-            sent.method,
-            sent.url,
-            headers=sent.headers,
-            body=sent.body,
-            client=client,
-            programs=programs,
-            lists=lists,
-        )
+        given = {"headers": sent.headers, "body": sent.body, "client": client, "programs": programs, "lists": lists}
+        found: Mapping[str, Any] = engine.explain(sent.method, sent.url, **given)
+        return found
 
     return _explained(workspace, seen["record"]["zone"], answered)
 
@@ -177,5 +170,3 @@ def _parts(text: str, compiled: Compiled, nodes: Sequence[Mapping[str, Any]]) ->
         written = text[place.start : place.end]
         yield Part(written, place.start, place.end, len(open_ends), node["state"], node["value"])
         open_ends.append(place.end)
-
-
