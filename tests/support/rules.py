@@ -38,3 +38,28 @@ _FIELDS = {
 }
 FIELDS = {name: FieldDef(name, parse_type(kind), phase, cost) for name, (kind, phase, cost) in _FIELDS.items()}
 """The fields that tests of the language write about."""
+
+POLICY = '''format = 1
+[zone]
+name = "default"
+hosts = ["api.test"]
+upstreams = [{ url = "http://127.0.0.1:9" }]
+
+[[rules.custom]]
+ref = "office"
+description = "Admins come from the office"
+action = "block"
+expression = """
+http.request.uri.path matches r"^/admin/"
+and not ip.src in {10.0.0.0/8}"""
+
+[[rules.custom]]
+ref = "big"
+expression = \'lookup_json_integer(http.request.body.raw, "n") gt 3\'
+
+[[rules.custom]]
+ref = "off"
+enabled = false
+expression = "ssl"
+'''
+"""A zone with three custom rules, one of them off."""

@@ -14,6 +14,7 @@ from hoplon.service.explained_rules import Written, written_rules
 from hoplon.service.policy import all_zones
 from hoplon.service.request_file import SentRequest
 from hoplon.service.rule_lists import RuleLists
+from hoplon.service.rule_names import rule_names
 from hoplon.service.workspace import Workspace
 from hoplon.storage.database import reading
 
@@ -49,7 +50,7 @@ class ExplainedExpression:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRule:
-    """A rule. `result`: `true`, `false`, `unknown` or the word of an error; None for a limit: it has expressions only."""
+    """A rule. `result`: `true`, `false`, `unknown` or the word of an error; None for a limit, which has expressions."""
 
     id: str
     name: str
@@ -102,13 +103,14 @@ def _explained(workspace: Workspace, zone_id: Any, answered: Answered) -> Explai
     written = list(written_rules(policy)) if policy is not None else []
     programs = [json.dumps(each.compiled.program) for each in written]
     found = answered(programs, _lists(workspace, written))
+    names = rule_names(policy) if policy is not None else {}
+    names |= {each.rule_id: each.name for each in written}
     inspection = found["inspection"]
-    rules = tuple(_rules(written, found))
-    names = {rule.id: rule.name for rule in rules}
+    rules = tuple(_rules(written, found, names))
     return Explained(
         action=inspection["action"],
         rule=inspection["rule"],
-        rule_name=names.get(inspection["rule"]),
+        rule_name=names.get(inspection["rule"] or ""),
         nanoseconds=sum(rule.nanoseconds or 0.0 for rule in rules),
         violations=tuple(inspection["violations"]),
         rules=rules,
@@ -133,18 +135,17 @@ def _lists(workspace: Workspace, written: Sequence[Written]) -> str:
         return json.dumps({"lists": [lists[name] for name in named if name in lists]})
 
 
-def _rules(written: Sequence[Written], found: Mapping[str, Any]) -> Iterator[ExplainedRule]:
+def _rules(written: Sequence[Written], found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[ExplainedRule]:
     """The engine's rules in its order, with their expressions; then those that only have expressions (limits)."""
     expressions: dict[str, list[ExplainedExpression]] = {}
     for each, answer in zip(written, found["programs"], strict=True):
         expressions.setdefault(each.rule_id, []).append(_expression(each, answer))
-    names = {each.rule_id: each for each in written}
     asked = {rule["id"]: rule for rule in found["rules"]}
     for rule_id in dict.fromkeys((*asked, *expressions)):
-        rule, known = asked.get(rule_id), names.get(rule_id)
+        rule = asked.get(rule_id)
         yield ExplainedRule(
             id=rule_id,
-            name=known.name if known else rule_id,
+            name=names.get(rule_id, rule_id),
             stage=rule["stage"] if rule else "limits",
             result=rule["result"] if rule else None,
             nanoseconds=rule["nanoseconds"] if rule else None,
