@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use arbitrary::Arbitrary;
 use engine::{
-    Action, BodyLength, BodyNeed, Bundle, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Scheme, Step,
+    Action, BodyLength, BodyNeed, Bundle, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Scheme, StateAnswer, Step,
     Surroundings, Timestamp, Transaction,
 };
 use fuzz::{Parts, load, zone_part};
@@ -82,7 +82,7 @@ fn give_body(transaction: &mut Transaction, mut step: Step, body: &[u8], pieces:
     loop {
         match step {
             Step::Decided(action) => return action,
-            Step::NeedState(_) => step = transaction.resume(&[]),
+            Step::NeedState(_) => step = transaction.resume(&StateAnswer::Failed, None),
             Step::NeedBody(BodyNeed::Whole { .. } | BodyNeed::Pieces) => {
                 let length = lengths.next().map_or(rest.len(), |length| rest.len().min(usize::from(*length)));
                 let (piece, left) = rest.split_at(length);

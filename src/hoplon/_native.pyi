@@ -30,9 +30,21 @@ class Violation(TypedDict):
     rule: str | None
     action: str
 
+class Quota(TypedDict):
+    """What a limit that acts leaves to the client: the one that stopped the request, else the tightest."""
+
+    limit: str
+    unit: Literal["requests", "score", "in_flight"]
+    most: int
+    period_seconds: int
+    remaining: int
+    reset_seconds: int
+    retry_after_seconds: int
+
 class Inspection(TypedDict):
     action: Literal["allow", "log", "block", "refuse"]
     rule: str | None
+    quota: Quota | None
     violations: list[Violation]
     operation_id: str | None
     operation_path: str | None
@@ -87,11 +99,15 @@ class Engine:
         client: str = "127.0.0.1",
         mode: Literal["enforce", "log", "off"] = "enforce",
         response: tuple[int, Sequence[tuple[str, bytes]], bytes] | None = None,
+        now: int | None = None,
     ) -> Inspection:
         """The verdict on a request to the absolute `url`, and on its response when one is given (status, headers, body).
 
         `record` and `observations` have the columns of `record_schema()`, without those that only a gateway knows. Observations are
         made within the zone's sampling budgets; without a response only the request's.
+
+        Limits count from one call to the next. `now` is microseconds since 1970, for tests and replays: they go by it then; without it
+        they go by a clock that never goes back.
 
         Never raises for hostile traffic: that is what the verdict is for. ValueError when an argument is no URL, header,
         address or mode at all.

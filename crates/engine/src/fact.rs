@@ -1,7 +1,7 @@
 //! Facts: one typed thing known about a Transaction each, by name. A definition says what it is, when it can be known and how it
 //! is read; reading is pure and happens only when a rule asks. What is dear is computed once and kept by its feature.
 
-use crate::transaction::{Inspected, Scene, StateStep};
+use crate::transaction::{Inspected, Scene};
 use crate::value::{MapKey, Type, Value};
 use crate::verdict::FactError;
 
@@ -39,8 +39,6 @@ pub enum Cost {
     Parse,
     /// A signature may have to be verified.
     Verify,
-    /// A counter outside is asked.
-    State,
 }
 
 impl Cost {
@@ -52,7 +50,6 @@ impl Cost {
             Self::Count => "count",
             Self::Parse => "parse",
             Self::Verify => "verify",
-            Self::State => "state",
         }
     }
 }
@@ -144,7 +141,6 @@ pub struct FactDef {
     pub(crate) is_secret: bool,
     pub(crate) headers: HeaderUse,
     pub(crate) body: fn(&Inspected) -> BodyUse,
-    pub(crate) state: Option<fn(&Inspected) -> StateStep>,
 }
 
 pub(crate) type Read = for<'t> fn(&Scene<'t>) -> Fact<'t>;
@@ -165,7 +161,6 @@ impl FactDef {
             is_secret: false,
             headers: HeaderUse::Nothing,
             body: |_| BodyUse::Nothing,
-            state: None,
         }
     }
 

@@ -7,11 +7,10 @@ mod headers;
 mod http;
 mod identity;
 pub(crate) mod json;
+mod limits;
 mod operations;
 mod pairs;
 mod path;
-#[cfg(test)]
-mod probe;
 mod rules;
 mod tokens;
 mod uri;
@@ -55,8 +54,7 @@ pub const FEATURES: &[Feature] = &[
     Feature { name: "operations", facts: operations::FACTS, violations: operations::VIOLATIONS },
     Feature { name: "body", facts: body::FACTS, violations: body::VIOLATIONS },
     Feature { name: "json", facts: json::FACTS, violations: json::VIOLATIONS },
-    #[cfg(test)]
-    Feature { name: "probe", facts: probe::FACTS, violations: &[] },
+    Feature { name: "limits", facts: &[], violations: limits::VIOLATIONS },
 ];
 
 /// Every fact, in the order of the features.

@@ -7,6 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use smallvec::SmallVec;
 
+use crate::limits::KeySecret;
+
 /// The first 64 bits of a keyed BLAKE3 hash; displayed as 16 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hash64(pub u64);
@@ -64,12 +66,13 @@ impl SessionSource {
     }
 }
 
-/// The three subkeys of the installation key `keys/records.key`.
+/// The subkeys of the installation key `keys/records.key`.
 #[derive(Clone)]
 pub struct Keys {
     sessions: [u8; 32],
     clients: [u8; 32],
     values: [u8; 32],
+    limits: KeySecret,
 }
 
 impl Keys {
@@ -80,6 +83,7 @@ impl Keys {
             sessions: blake3::derive_key("hoplon 2026-11 records: sessions", installation_key),
             clients: blake3::derive_key("hoplon 2026-11 records: clients", installation_key),
             values: blake3::derive_key("hoplon 2026-11 records: values", installation_key),
+            limits: KeySecret::new(&blake3::derive_key("hoplon 2026-11 limits: counters", installation_key)),
         }
     }
 
@@ -87,6 +91,12 @@ impl Keys {
     #[must_use]
     pub fn token_cache(&self) -> [u8; 32] {
         blake3::derive_key("hoplon 2026-11 tokens: cache", &self.sessions)
+    }
+
+    /// What the keys of counters are hashed under.
+    #[must_use]
+    pub fn limits(&self) -> &KeySecret {
+        &self.limits
     }
 
     /// The session that these bytes identify, in one zone: the same token in two zones gives two sessions.

@@ -31,13 +31,14 @@ pub use bundle::{
 };
 pub use fact::{Fact, FactDef, Facts, Phase};
 pub use hash::Keys;
+pub use limits::{StateAnswer, StateStep};
 pub use observe::{Sample, Sampler};
 pub use operations::{Operation, Operations};
 pub use record::{Inspection, TrafficRecord, Violation};
 pub use timestamp::Timestamp;
 pub use transaction::{
     BodyLength, BodyNeed, Ended, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead,
-    Scene, Scheme, StateAnswer, StateChange, StateStep, Step, Surroundings, Transaction,
+    Scene, Scheme, Step, Surroundings, Transaction,
 };
 pub use value::{Type, Value};
 pub use verdict::{Action, CheckFailure, Effect, FactError, FailMode, OwnResponse, Verdict};

@@ -66,6 +66,13 @@ impl BundleText {
         self
     }
 
+    /// Gives the zone of [`zone`] limits.
+    #[must_use]
+    pub fn limited_by(mut self, limits: &[Value]) -> Self {
+        self.add_part("limits", &json!(ZONE_ID), &json!({"limits": limits}));
+        self
+    }
+
     fn add_part(&mut self, kind: &str, zone: &Value, part: &Value) {
         let bytes = part.to_string().into_bytes();
         let sha256 = BundleHash::of(&bytes).to_string();
@@ -125,6 +132,16 @@ pub fn rule(id: &str, phase: &str, fact: &str, action: &str, violation: &str, fa
 #[must_use]
 pub fn program_rule(id: &str, stage: &str, nodes: &Value, action: &str) -> Value {
     json!({"id": id, "stage": stage, "when": {"nodes": nodes}, "action": action, "violation": "rules.custom", "fail": "open"})
+}
+
+/// A limit of so many requests in ten seconds by client, about every request, that blocks.
+#[must_use]
+pub fn limit(id: &str, requests: u32) -> Value {
+    json!({
+        "id": id, "when": {"nodes": [["bool", true]]}, "key": [{"nodes": [["fact", "ip.src"]]}], "count_when": null,
+        "period_seconds": 10, "requests": requests, "score": null, "score_header": null, "in_flight": null,
+        "mitigation_seconds": 0, "to_origin": false, "action": "block", "fail": "open", "violation": "limits.exceeded",
+    })
 }
 
 fn push(list: &mut Value, entry: Value) {

@@ -115,6 +115,45 @@ pub struct OwnResponse {
     pub content: Arc<str>,
 }
 
+/// What a quota is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaUnit {
+    Requests,
+    /// The upstream says how much each request costs.
+    Score,
+    /// Requests at the same time.
+    InFlight,
+}
+
+impl QuotaUnit {
+    /// The word in Python.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Score => "score",
+            Self::InFlight => "in_flight",
+        }
+    }
+}
+
+/// What a limit that acts leaves to a client, at the moment of its request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The limit's id.
+    pub limit: Arc<str>,
+    pub unit: QuotaUnit,
+    pub most: u32,
+    /// 0: requests at the same time.
+    pub period_seconds: u32,
+    /// How many more fit.
+    pub remaining: u32,
+    /// To the end of the running window.
+    pub reset_seconds: u32,
+    /// Until one fits again; at least 1.
+    pub retry_after_seconds: u32,
+}
+
 /// The decision about one transaction, as far as it got.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
@@ -131,6 +170,10 @@ pub struct Verdict {
     pub bundle: BundleHash,
     pub effects: SmallVec<[Effect; 1]>,
     pub failures: Vec<CheckFailure>,
+    /// Of the limits that act: the one that stopped the transaction, else the tightest that was checked.
+    pub quota: Option<Quota>,
+    /// That one stopped it.
+    pub is_limited: bool,
 }
 
 impl Verdict {
@@ -146,6 +189,8 @@ impl Verdict {
             bundle,
             effects: SmallVec::new(),
             failures: Vec::new(),
+            quota: None,
+            is_limited: false,
         }
     }
 
@@ -162,6 +207,23 @@ impl Verdict {
         } else {
             self.violations_dropped += 1;
         }
+    }
+
+    /// A limit let the transaction pass: of several, the one with the least left is shown.
+    pub(crate) fn show_quota(&mut self, quota: Quota) {
+        let is_tighter = |shown: &Quota| (quota.remaining, shown.reset_seconds) < (shown.remaining, quota.reset_seconds);
+        if !self.is_limited && self.quota.as_ref().is_none_or(is_tighter) {
+            self.quota = Some(quota);
+        }
+    }
+
+    /// A limit stopped the transaction: of several, the one with the longest wait is shown.
+    pub(crate) fn limit(&mut self, quota: Quota) {
+        let is_longer = |shown: &Quota| quota.retry_after_seconds > shown.retry_after_seconds;
+        if !self.is_limited || self.quota.as_ref().is_none_or(is_longer) {
+            self.quota = Some(quota);
+        }
+        self.is_limited = true;
     }
 
     /// Takes the action of a rule, unless an earlier one was as severe.

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::violation::Refusal;
-use engine::{Mode, Outcome, Timeouts, Timestamp, Transaction};
+use engine::{Mode, Outcome, Step, Timeouts, Timestamp, Transaction};
+use http::HeaderMap;
 
 use crate::guarded::NotPassed;
 use crate::problem::Cause;
@@ -109,6 +110,21 @@ impl Exchange {
             self.error.set(Some(Cause::EngineFailed.row().code));
             EngineFailed
         })
+    }
+
+    /// Answers what a step asks of the counters; `head` is the message's, where the step came from one.
+    pub fn answer_limits(&self, step: Step, head: Option<&HeaderMap>) -> Result<Step, EngineFailed> {
+        let now = self.shared.steady.now();
+        self.judge(|transaction| self.shared.counters.answer(step, transaction, head, now))
+    }
+
+    /// Counts what the response made countable.
+    pub fn count_response(&self) {
+        let _ = self.judge(|transaction| {
+            if transaction.has_counts() {
+                self.shared.counters.count_response(transaction, self.shared.steady.now());
+            }
+        });
     }
 
     /// Whether a failed engine lets the transaction pass: in every mode but `enforce`.
@@ -245,7 +261,8 @@ impl Exchange {
     /// Ends the transaction: effects, metrics, record. Later calls do nothing.
     pub fn finish(&self) {
         self.under_way.set(None);
-        let Some(transaction) = self.transaction.borrow_mut().take() else { return };
+        let Some(mut transaction) = self.transaction.borrow_mut().take() else { return };
+        self.shared.counters.end(&mut transaction, self.upstream.get().is_some());
         let outcome = self.outcome();
         let ended = catch_unwind(AssertUnwindSafe(|| {
             self.shared.apply_effects(transaction.verdict());

@@ -43,11 +43,11 @@ pub enum Next {
     Stop(Cause),
 }
 
-/// Translates a step. Counters are kept nowhere yet: a rule that asks for them is told that the store is away, and its
-/// fail mode decides. A failed engine is closed unless the mode only logs.
-pub fn next(mut step: Result<Step, EngineFailed>, exchange: &Exchange) -> Next {
-    while let Ok(Step::NeedState(_)) = step {
-        step = exchange.judge(|transaction| transaction.resume(&[]));
+/// Translates a step; what it asks of the counters of limits is answered from memory. `head` is the message's, where the step came
+/// from one. A failed engine is closed unless the mode only logs.
+pub fn next(mut step: Result<Step, EngineFailed>, exchange: &Exchange, head: Option<&HeaderMap>) -> Next {
+    if let Ok(asking @ Step::NeedState(_)) = step {
+        step = exchange.answer_limits(asking, head);
     }
     match step {
         Ok(Step::Decided(Action::Allow | Action::Log)) => Next::Pass,
@@ -133,7 +133,7 @@ impl PieceJudge {
         if self.is_decided {
             return Ok(());
         }
-        match next(exchange.judge(|t| self.side.step(t, piece, last)), exchange) {
+        match next(exchange.judge(|t| self.side.step(t, piece, last)), exchange, None) {
             Next::Pass => self.is_decided = true,
             Next::Body(_) => {}
             Next::Stop(cause) => return Err(cause),
@@ -178,7 +178,7 @@ pub async fn collect(
         if !piece.is_empty() {
             held.pieces.push_back(piece);
         }
-        match next(step, exchange) {
+        match next(step, exchange, None) {
             Next::Pass if last => return Ok(Collected::All(held)),
             Next::Pass => return Ok(Collected::Begun(PieceJudge::passed(side, held, false))),
             Next::Stop(cause) => return Err(cause),

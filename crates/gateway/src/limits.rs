@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use engine::limits::DEFAULT_BYTES;
 use serde::Deserialize;
 
 use crate::config::seconds;
@@ -40,6 +41,8 @@ pub struct LimitsConfig {
     pub requests_in_flight: usize,
     /// Resident memory of the process; beyond it, new connections are closed and new requests get 503. 0: no bound.
     pub memory_bytes: u64,
+    /// Memory for the counters of rate limits; what happens when it is full is in docs/features/limits.md.
+    pub counter_bytes: usize,
     /// Requests at the same time on one HTTP/2 connection.
     pub http2_streams: u32,
     /// Memory of verified tokens; 0: each is verified each time.
@@ -62,6 +65,7 @@ impl Default for LimitsConfig {
             connections_per_client: 16_384,
             requests_in_flight: 16_384,
             memory_bytes: 0,
+            counter_bytes: DEFAULT_BYTES,
             http2_streams: 128,
             token_cache_bytes: 16 << 20,
         }

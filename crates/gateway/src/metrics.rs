@@ -3,6 +3,7 @@
 //! Handles are resolved when a bundle loads or at start: the request path only adds to atomics. Whatever is rare (refusals,
 //! errors, ejections) goes through a labelled family.
 
+pub mod limits;
 pub mod table;
 pub mod zone;
 
@@ -11,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
+use engine::limits::Counters as LimitCounters;
 use engine::record::TrafficRecord;
 use engine::transaction::{Ended, TokenUse};
 use engine::verdict::Action;
@@ -198,11 +200,12 @@ impl Registrar {
 }
 
 impl Metrics {
-    /// All metrics at zero, for a gateway of this name with this many serving threads.
-    pub fn new(threads: usize, instance: &str) -> Metrics {
+    /// All metrics at zero, for a gateway of this name with this many serving threads and these counters of limits.
+    pub fn new(threads: usize, instance: &str, limits: Arc<LimitCounters>) -> Metrics {
         let mut to = Registrar(Registry::with_prefix("hoplon"));
         let zones = Arc::new(ZoneTable::new(threads));
         to.0.register_collector(Box::new(zones.clone()));
+        to.0.register_collector(Box::new(limits::LimitsCollector(limits)));
         let build = [("version", env!("CARGO_PKG_VERSION").to_owned()), ("instance", instance.to_owned())];
         to.0.register(table::BUILD.name, table::BUILD.help, Info::new(build));
         let connections: Counters<1> = to.counters(&table::CONNECTIONS);

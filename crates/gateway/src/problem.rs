@@ -13,11 +13,15 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
+use crate::quota;
+
 /// Why a transaction is answered by the gateway itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// A rule of the zone blocked it.
     Blocked,
+    /// A limit of the zone is exceeded.
+    Limited,
     /// The request can be read in two ways, or not at all.
     Refused,
     /// No zone serves the host.
@@ -67,6 +71,7 @@ impl Cause {
     pub const fn row(self) -> Row {
         let (status, code, title) = match self {
             Cause::Blocked => (StatusCode::FORBIDDEN, "blocked", "The request was blocked by this API's policy."),
+            Cause::Limited => (StatusCode::TOO_MANY_REQUESTS, "limited", "There were too many requests; try again later."),
             Cause::Refused => (StatusCode::BAD_REQUEST, "refused", "The request is not well-formed HTTP and was refused."),
             Cause::UnknownHost => (StatusCode::MISDIRECTED_REQUEST, "unknown_host", "No API is served under this host name."),
             Cause::Maintenance => {
@@ -110,6 +115,7 @@ impl Cause {
             Some(code) if code == Refusal::HostUnknown.code() => Cause::UnknownHost,
             Some(_) => Cause::Refused,
             None if verdict.failures.iter().any(is_closed_over_limit) => Cause::BodyOverLimit,
+            None if verdict.is_limited => Cause::Limited,
             None => Cause::Blocked,
         }
     }
@@ -164,7 +170,11 @@ pub fn answer(
         violations: shown.map(shown_violations).unwrap_or_default(),
         origin,
     };
-    problem.into_response()
+    let mut response = problem.into_response();
+    if let Some(transaction) = transaction {
+        quota::write(response.headers_mut(), transaction.verdict());
+    }
+    response
 }
 
 /// What the rule that stopped the transaction answers itself. What is not well-formed, or met no rule, is no rule's to answer.
@@ -270,12 +280,15 @@ fn add_common(response: &mut Response<Bytes>, content_type: HeaderValue, origin:
     add_cors(headers, origin);
 }
 
+/// What a browser's script may read of an answer beside its body.
+const EXPOSED: &str = "hoplon-request-id, retry-after, ratelimit, ratelimit-policy";
+
 /// Mirrors the origin, so that the page that sent the request can read why it failed (Fetch standard, CORS protocol).
 fn add_cors(headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
     let Some(origin) = origin else { return };
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("hoplon-request-id"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     headers.insert(VARY, HeaderValue::from_static("origin"));
 }
 

@@ -26,6 +26,7 @@ use crate::exchange::{Ending, Exchange};
 use crate::headers::{self, Forwarding, Origin, REQUEST_ID};
 use crate::judge::{self, Collected, Next, PieceJudge, Side};
 use crate::problem::{self, Cause};
+use crate::quota;
 use crate::upgrade::Upgrade;
 use crate::upstream::{Answer, Group};
 
@@ -142,7 +143,7 @@ impl Passage {
 
     fn judge_head(&self, head: &request::Parts, body: &Incoming) -> Next {
         let step = self.exchange.judge(|transaction| transaction.request_head(&self.request_head(head, body), &self.around()));
-        judge::next(step, &self.exchange)
+        judge::next(step, &self.exchange, Some(&head.headers))
     }
 
     /// Whatever the mode is: it is no judgement of the request.
@@ -183,7 +184,7 @@ impl Passage {
     /// Answers with a problem document and ends the transaction. Where the request's body is not read to its end, its
     /// connection says that it closes.
     fn refuse(self, cause: Cause) -> Response<ResponseBody> {
-        if !matches!(cause, Cause::Blocked | Cause::Refused | Cause::UnknownHost | Cause::BodyOverLimit) {
+        if !matches!(cause, Cause::Blocked | Cause::Limited | Cause::Refused | Cause::UnknownHost | Cause::BodyOverLimit) {
             self.exchange.note_error(cause.row().code);
         }
         let response = self.exchange.look(|transaction| self.asked.problem(cause, Some(transaction)));
@@ -291,7 +292,8 @@ impl Passage {
                 body: body_length(source.incoming()),
             })
         });
-        let judge = match judge::next(step, &self.exchange) {
+        self.exchange.count_response();
+        let judge = match judge::next(step, &self.exchange, None) {
             Next::Stop(cause) => return self.refuse(cause),
             Next::Pass => None,
             Next::Body(BodyNeed::Pieces) => Some(PieceJudge::new(Side::Response)),
@@ -303,6 +305,7 @@ impl Passage {
         self.exchange.status.set(head.status.as_u16());
         headers::remove_hop_by_hop(&mut head.headers);
         head.headers.insert(REQUEST_ID, self.asked.request_id.clone());
+        self.exchange.look(|transaction| quota::write(&mut head.headers, transaction.verdict()));
         if self.client.must_close() {
             head.headers.insert(CONNECTION, CLOSE);
         }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwapOption;
 use engine::bundle::Bundle;
 use engine::hash::Keys;
+use engine::limits::Counters;
 use engine::observe::Sampler;
 use engine::tokens::TokenCache;
 use engine::transaction::Ended;
@@ -17,6 +18,7 @@ use engine::verdict::{Effect, Verdict};
 use crate::alerts::Alerts;
 use crate::background::Bell;
 use crate::bundles::Reported;
+use crate::clock::SteadyClock;
 use crate::config::Config;
 use crate::hosts::{KnownHosts, Remembered};
 use crate::keys;
@@ -47,6 +49,10 @@ pub struct Shared {
     pub hosts: KnownHosts,
     /// Open connections per client; bounded.
     pub places: Places,
+    /// What limits have counted; bounded.
+    pub counters: Arc<Counters>,
+    /// The time that they go by.
+    pub steady: SteadyClock,
     /// Whether the process takes more memory than it may, as of the last look.
     pub is_short_of_memory: AtomicBool,
     /// Health of the upstreams of the bundles in use.
@@ -132,7 +138,8 @@ impl Shared {
 
     /// Everything empty, with these keys.
     pub fn new(config: Config, keys: Keys) -> Shared {
-        let metrics = Metrics::new(config.threads, &config.instance);
+        let counters = Arc::new(Counters::new(config.limits.counter_bytes));
+        let metrics = Metrics::new(config.threads, &config.instance, counters.clone());
         let started = SystemTime::now();
         metrics.started.set(crate::calendar::unix_seconds_f64(started));
         Shared {
@@ -144,6 +151,8 @@ impl Shared {
             sampler: Sampler::default(),
             hosts: KnownHosts::default(),
             places: Places::default(),
+            counters,
+            steady: SteadyClock::start(),
             is_short_of_memory: AtomicBool::new(false),
             health: Arc::default(),
             retries: RetryBudgets::default(),

@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::inspection::{Judged, random, settle};
+use crate::inspection::{Judged, Limits, random};
 
 /// Headers as ASGI has them.
 pub type RawHeaders = Vec<(PyBackedBytes, PyBackedBytes)>;
@@ -32,6 +32,7 @@ type Answer<'py> = (u16, Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>, Bound<
 pub struct Exchange {
     state: Mutex<State>,
     hosts: Arc<KnownHosts>,
+    limits: Arc<Limits>,
     id: RequestIdText,
     origin: Option<HeaderValue>,
     is_tls: bool,
@@ -66,7 +67,13 @@ pub struct Asked<'a> {
 
 impl Exchange {
     /// Judges the head of a request. Without a bundle (`has_bundle`), whatever it is gets no further.
-    pub fn begin(transaction: Transaction, has_bundle: bool, hosts: Arc<KnownHosts>, asked: &Asked<'_>) -> PyResult<Self> {
+    pub fn begin(
+        transaction: Transaction,
+        has_bundle: bool,
+        hosts: Arc<KnownHosts>,
+        limits: Arc<Limits>,
+        asked: &Asked<'_>,
+    ) -> PyResult<Self> {
         let (mut headers, refusal) = header_map(asked.headers);
         gateway::headers::join_cookies(&mut headers);
         let mut exchange = Self {
@@ -74,6 +81,7 @@ impl Exchange {
             origin: headers.get(ORIGIN).cloned(),
             state: Mutex::new(State { transaction: Some(Box::new(transaction)), next: Next::Pass }),
             hosts,
+            limits,
             is_tls: asked.scheme == Scheme::Https,
             rewritten: None,
         };
@@ -87,7 +95,7 @@ impl Exchange {
             client: asked.client,
             body: asked.body,
         };
-        exchange.step(|transaction| {
+        exchange.step(Some(&headers), |transaction| {
             let around = Surroundings { hosts: &*exchange.hosts, ..Surroundings::default() };
             match refusal {
                 None => transaction.request_head(&head, &around),
@@ -114,10 +122,13 @@ impl Exchange {
     }
 
     /// Runs one step. A panic inside it stays inside this request: Python gets a RuntimeError, and its fail mode decides.
-    fn step(&self, run: impl FnOnce(&mut Transaction) -> Step) -> PyResult<&'static str> {
+    fn step(&self, head: Option<&HeaderMap>, run: impl FnOnce(&mut Transaction) -> Step) -> PyResult<&'static str> {
         let mut state = self.lock();
         let Some(transaction) = state.transaction.as_deref_mut() else { return Ok(Next::Pass.word()) };
-        let settled = catch_unwind(AssertUnwindSafe(|| settle(run(transaction), transaction)));
+        let settled = catch_unwind(AssertUnwindSafe(|| {
+            let step = run(transaction);
+            self.limits.answer(step, transaction, head, None)
+        }));
         let step = settled.map_err(|_| PyRuntimeError::new_err("the engine failed on this request"))?;
         state.next = match step {
             Step::Decided(action) if action.passes() => Next::Pass,
@@ -174,14 +185,18 @@ impl Exchange {
 
     /// The next piece of the request's body, when it was asked for.
     fn request_body(&self, py: Python<'_>, piece: &[u8], last: bool) -> PyResult<&'static str> {
-        py.detach(|| self.step(|transaction| transaction.request_body(piece, last)))
+        py.detach(|| self.step(None, |transaction| transaction.request_body(piece, last)))
     }
 
     /// The head of the application's response.
     fn response_head(&self, status: u16, headers: RawHeaders, body_bytes: Option<u64>) -> PyResult<&'static str> {
         let (headers, _) = header_map(&headers);
         let head = ResponseHead { status, headers: &headers, body: body_length(body_bytes) };
-        self.step(|transaction| transaction.response_head(&head))
+        self.step(None, |transaction| {
+            let step = transaction.response_head(&head);
+            self.limits.count_response(transaction, None);
+            step
+        })
     }
 
     /// The answer to a request that was stopped; with `failed`, to one that could not be judged.
@@ -216,7 +231,10 @@ impl Exchange {
         upgraded: bool,
         describe: bool,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let Some(transaction) = self.lock().transaction.take() else { return Ok(None) };
+        let mut state = self.lock();
+        let Some(mut transaction) = state.transaction.take() else { return Ok(None) };
+        self.limits.end(&mut transaction, !matches!(state.next, Next::Stop(_)));
+        drop(state);
         let outcome = Outcome {
             end: Timestamp::from_micros(now),
             status,
@@ -237,6 +255,15 @@ impl Exchange {
         }));
         let judged = ended.map_err(|_| PyRuntimeError::new_err("the engine failed at the end of this request"))?;
         if describe { judged.to_dict(py).map(Some) } else { Ok(None) }
+    }
+}
+
+impl Drop for Exchange {
+    /// An application that forgot to end it, or was cancelled: what is in flight is given back all the same.
+    fn drop(&mut self) {
+        if let Some(mut transaction) = self.lock().transaction.take() {
+            self.limits.end(&mut transaction, true);
+        }
     }
 }
 

@@ -7,14 +7,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use engine::limits::Counters;
 use engine::observe::{LiteralTable, observe};
 use engine::program::Program;
 use engine::record::Observation;
 use engine::tokens::TokenCache;
+use engine::verdict::Quota;
 use engine::{
     Action, BodyLength, Bundle, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Sampler, Scheme,
     Step, Surroundings, Timestamp, Transaction,
 };
+use gateway::clock::SteadyClock;
 use gateway::hosts::KnownHosts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -42,6 +45,32 @@ struct Kept {
     sampler: Arc<Sampler>,
     literals: Arc<Mutex<LiteralTable>>,
     hosts: Arc<KnownHosts>,
+    limits: Arc<Limits>,
+}
+
+/// What limits have counted, and the time they go by.
+#[derive(Default)]
+pub struct Limits {
+    counters: Counters,
+    steady: SteadyClock,
+}
+
+impl Limits {
+    /// Answers what the engine asks of the counters, until it asks something else. `head` is the request's, where the step came from
+    /// it; without `now` it is now.
+    pub fn answer(&self, step: Step, transaction: &mut Transaction, head: Option<&HeaderMap>, now: Option<Timestamp>) -> Step {
+        self.counters.answer(step, transaction, head, now.unwrap_or_else(|| self.steady.now()))
+    }
+
+    /// Counts what the response made countable.
+    pub fn count_response(&self, transaction: &mut Transaction, now: Option<Timestamp>) {
+        self.counters.count_response(transaction, now.unwrap_or_else(|| self.steady.now()));
+    }
+
+    /// Gives back what ends with the request.
+    pub fn end(&self, transaction: &mut Transaction, went_upstream: bool) {
+        self.counters.end(transaction, went_upstream);
+    }
 }
 
 impl Kept {
@@ -95,7 +124,7 @@ impl Engine {
         self.bundle.hash.to_string()
     }
 
-    #[pyo3(signature = (method, url, *, headers = Vec::new(), body = Vec::new(), client = "127.0.0.1", mode = "enforce", response = None))]
+    #[pyo3(signature = (method, url, *, headers = Vec::new(), body = Vec::new(), client = "127.0.0.1", mode = "enforce", response = None, now = None))]
     #[allow(clippy::too_many_arguments)]
     fn inspect<'py>(
         &self,
@@ -107,12 +136,13 @@ impl Engine {
         client: &str,
         mode: &str,
         response: Option<Response>,
+        now: Option<i64>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let mode = exchange::parse_mode(mode)?;
         let client = client.parse().map_err(|_| PyValueError::new_err("client: an IP address"))?;
         let request = Request { method, url: Url::parse(url)?, headers: header_map(headers)?, body, client };
         let response = response.map(|(status, headers, body)| PyResult::Ok((status, header_map(headers)?, body))).transpose()?;
-        let judged = py.detach(|| self.judge(&request, response.as_ref(), mode));
+        let judged = py.detach(|| self.judge(&request, response.as_ref(), mode, now.map(Timestamp::from_micros)));
         judged.to_dict(py)
     }
 
@@ -169,7 +199,7 @@ impl Engine {
             client: client.and_then(|client| client.parse().ok()).unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             body: exchange::body_length(body_bytes),
         };
-        Exchange::begin(transaction, self.has_bundle, Arc::clone(&self.kept.hosts), &asked)
+        Exchange::begin(transaction, self.has_bundle, Arc::clone(&self.kept.hosts), Arc::clone(&self.kept.limits), &asked)
     }
 }
 
@@ -209,21 +239,31 @@ impl<'a> Url<'a> {
 pub struct Judged {
     action: Action,
     rule: Option<Arc<str>>,
+    quota: Option<Quota>,
     upstream_target: String,
     ended: Ended,
     observations: Vec<Observation>,
 }
 
 impl Engine {
-    fn judge(&self, request: &Request<'_>, response: Option<&(u16, HeaderMap, Vec<u8>)>, mode: Mode) -> Judged {
-        let now = now();
+    fn judge(
+        &self,
+        request: &Request<'_>,
+        response: Option<&(u16, HeaderMap, Vec<u8>)>,
+        mode: Mode,
+        injected: Option<Timestamp>,
+    ) -> Judged {
+        let now = injected.unwrap_or_else(now);
         let mut transaction = Transaction::begin(Arc::clone(&self.bundle), &self.keys, RequestId::new(now, random()), now, mode);
-        let mut action = self.judge_request(&mut transaction, request);
+        let mut action = self.judge_request(&mut transaction, request, injected);
         if let Some((status, headers, body)) = response.filter(|_| action.passes()) {
             let head = ResponseHead { status: *status, headers, body: length(body) };
-            action = decide(transaction.response_head(&head), &mut transaction, body);
+            let step = transaction.response_head(&head);
+            self.kept.limits.count_response(&mut transaction, injected);
+            action = self.decide(step, &mut transaction, None, body, injected);
             transaction.observe_response_piece(body);
         }
+        self.kept.limits.end(&mut transaction, action.passes());
         let status = response.map_or(0, |(status, ..)| *status);
         let mut judged = Judged::of(
             transaction,
@@ -268,7 +308,7 @@ impl Engine {
         observe(sample, &ended.record, &mut literals, &self.keys)
     }
 
-    fn judge_request(&self, transaction: &mut Transaction, request: &Request<'_>) -> Action {
+    fn judge_request(&self, transaction: &mut Transaction, request: &Request<'_>, injected: Option<Timestamp>) -> Action {
         let head = RequestHead {
             method: request.method,
             scheme: request.url.scheme,
@@ -282,38 +322,38 @@ impl Engine {
         // The lowest dice: sampled whenever the budgets of its operation and session allow.
         let around = Surroundings { sampler: Some(&*self.kept.sampler), ..Surroundings::default() };
         let step = transaction.request_head(&head, &around);
-        let action = decide(step, transaction, &request.body);
+        let action = self.decide(step, transaction, Some(&request.headers), &request.body, injected);
         transaction.observe_request_piece(&request.body);
         action
     }
-}
 
-/// Brings what the engine asks for. No state store is here: each asking rule uses its fail mode.
-fn decide(mut step: Step, transaction: &mut Transaction, body: &[u8]) -> Action {
-    loop {
-        step = match step {
-            Step::Decided(action) => return action,
-            Step::NeedBody(_) => transaction.request_body(body, true),
-            Step::NeedState(_) => settle(step, transaction),
+    /// Brings what the engine asks for. `head` is the message's, where the step came from one.
+    fn decide(
+        &self,
+        mut step: Step,
+        transaction: &mut Transaction,
+        head: Option<&HeaderMap>,
+        body: &[u8],
+        now: Option<Timestamp>,
+    ) -> Action {
+        loop {
+            step = match step {
+                Step::Decided(action) => return action,
+                Step::NeedBody(_) => transaction.request_body(body, true),
+                Step::NeedState(_) => self.kept.limits.answer(step, transaction, head, now),
+            }
         }
     }
-}
-
-/// Answers what the engine asks of the counters, until it asks something else.
-pub fn settle(mut step: Step, transaction: &mut Transaction) -> Step {
-    while let Step::NeedState(_) = step {
-        step = transaction.resume(&[]);
-    }
-    step
 }
 
 impl Judged {
     /// Ends a transaction.
     pub fn of(transaction: Transaction, outcome: &Outcome) -> Self {
         let verdict = transaction.verdict();
+        let quota = verdict.quota.clone();
         let (action, rule) = (verdict.action, verdict.rule.clone());
         let upstream_target = transaction.upstream_target().to_owned();
-        Self { action, rule, upstream_target, ended: transaction.end(outcome), observations: Vec::new() }
+        Self { action, rule, quota, upstream_target, ended: transaction.end(outcome), observations: Vec::new() }
     }
 
     /// As `Engine.inspect` gives it.
@@ -323,6 +363,7 @@ impl Judged {
         let row = PyDict::new(py);
         row.set_item("action", self.action.as_str())?;
         row.set_item("rule", self.rule.as_deref())?;
+        row.set_item("quota", self.quota.as_ref().map(|quota| rows::quota(py, quota)).transpose()?)?;
         row.set_item("violations", violations.collect::<PyResult<Vec<_>>>()?)?;
         row.set_item("operation_id", record.operation_id.as_deref())?;
         row.set_item("operation_path", record.operation_path.as_deref())?;

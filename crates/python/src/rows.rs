@@ -1,6 +1,7 @@
 //! Rows of the three record tables as Python dictionaries, keyed by the columns of `engine::record`.
 
 use engine::record::{Observation, TrafficRecord, Violation};
+use engine::verdict::Quota;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -91,5 +92,18 @@ pub fn observation<'py>(py: Python<'py>, observation: &Observation) -> PyResult<
     row.set_item("detectors", observation.detectors.names().collect::<Vec<_>>())?;
     row.set_item("hash", observation.hash.map(|hash| hash.to_string()))?;
     row.set_item("literal", observation.literal.as_deref())?;
+    Ok(row)
+}
+
+/// What a limit leaves to the client.
+pub fn quota<'py>(py: Python<'py>, quota: &Quota) -> PyResult<Bound<'py, PyDict>> {
+    let row = PyDict::new(py);
+    row.set_item("limit", &*quota.limit)?;
+    row.set_item("unit", quota.unit.as_str())?;
+    row.set_item("most", quota.most)?;
+    row.set_item("period_seconds", quota.period_seconds)?;
+    row.set_item("remaining", quota.remaining)?;
+    row.set_item("reset_seconds", quota.reset_seconds)?;
+    row.set_item("retry_after_seconds", quota.retry_after_seconds)?;
     Ok(row)
 }

@@ -21,6 +21,7 @@ use super::tokens::ClaimUse;
 use super::zone::{Timeouts, Upstream, Zone};
 use crate::host::{HostPattern, parse_authority};
 use crate::identity::{Identifier, Identifiers};
+use crate::limits::{Limit, LimitEntry, Limits, LimitsPart, MAX_LIMITS};
 use crate::observe::PathPlan;
 use crate::operations::template::PathTemplate;
 use crate::operations::{Operation, Operations};
@@ -125,6 +126,7 @@ pub(super) fn zone(path: &str, part: ZonePart, entry: &ManifestZone, errors: &mu
         identifiers: Identifiers::default(),
         identity_hash: Arc::default(),
         tokens: Vec::new(),
+        limits: Limits::default(),
     })
 }
 
@@ -369,6 +371,37 @@ pub(super) fn rules(path: &str, part: &RulesPart, operations: &Operations, lists
         }
     }
     rules
+}
+
+/// The limits of a zone.
+pub(super) fn limits(
+    path: &str,
+    zone: &str,
+    part: &LimitsPart,
+    operations: &Operations,
+    lists: &Lists,
+    errors: &mut Errors,
+) -> Limits {
+    let path = format!("{path}.limits");
+    count(&path, part.limits.len(), 0..=MAX_LIMITS, errors);
+    let indexes = operations.list().iter().zip(0..).map(|(operation, index)| (&*operation.id, index)).collect();
+    let mut limits = Limits::default();
+    let mut ids = HashMap::new();
+    for (index, raw) in part.limits.iter().enumerate().take(MAX_LIMITS) {
+        let path = format!("{path}[{index}]");
+        let Some(entry) = read_entry::<LimitEntry>(raw, &path, errors) else { continue };
+        short_text(format_args!("{path}.id"), &entry.id, errors);
+        if let Some(earlier) = ids.insert(entry.id.clone(), index) {
+            errors.add(format_args!("{path}.id"), format_args!("is the id of limits[{earlier}]"));
+        }
+        match Limit::compile(entry, zone, References { operations: &indexes, lists }) {
+            Ok(limit) => limits.add(limit),
+            Err(mistakes) => {
+                mistakes.into_iter().for_each(|(member, message)| errors.add(format_args!("{path}.{member}"), message));
+            }
+        }
+    }
+    limits
 }
 
 fn read_entry<T: serde::de::DeserializeOwned>(raw: &RawValue, path: &str, errors: &mut Errors) -> Option<T> {

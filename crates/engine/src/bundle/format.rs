@@ -54,6 +54,7 @@ pub enum PartKind {
     Lists,
     Tokens,
     TokenKeys,
+    Limits,
 }
 
 impl PartKind {
@@ -71,6 +72,7 @@ impl PartKind {
             Self::Lists => "lists",
             Self::Tokens => "tokens",
             Self::TokenKeys => "token_keys",
+            Self::Limits => "limits",
         }
     }
 }

@@ -12,6 +12,7 @@ use super::format::{FORMAT, IdentityPart, Manifest, ManifestPart, ManifestZone, 
 use super::tokens::{self, TokenInputs, TokenKeysPart, TokenParts, TokensPart};
 use super::zone::Zone;
 use super::{Bundle, BundleHash};
+use crate::limits::LimitsPart;
 use crate::operations::{HostTable, Operations};
 use crate::program::ListsPart;
 
@@ -208,8 +209,15 @@ fn load_zone(
     let lists = read_part::<ListsPart>(PartKind::Lists, &entry.id, manifest, fetch, errors);
     let lists = lists.map(|part| check::lists(&part_path(PartKind::Lists, &entry.id), part, errors)).unwrap_or_default();
     let none = Operations::default();
-    let rules = rules.map(|part| {
-        check::rules(&part_path(PartKind::Rules, &entry.id), &part, operations.as_ref().unwrap_or(&none), &lists, errors)
+    let known = operations.as_ref().unwrap_or(&none);
+    let rules = rules.map(|part| check::rules(&part_path(PartKind::Rules, &entry.id), &part, known, &lists, errors));
+    let limits = read_part::<LimitsPart>(PartKind::Limits, &entry.id, manifest, fetch, errors);
+    let limits =
+        limits.map(|part| check::limits(&part_path(PartKind::Limits, &entry.id), &entry.id, &part, known, &lists, errors));
+    let limits = limits.unwrap_or_default();
+    let rules = rules.map(|mut rules| {
+        limits.readers().for_each(|(phase, stage, headers)| rules.note_reader(phase, stage, headers));
+        rules
     });
     let zone = zone.and_then(|part| check::zone(&part_path(PartKind::Zone, &entry.id), part, entry, errors));
     Some(Zone {
@@ -217,6 +225,7 @@ fn load_zone(
         rules: rules?,
         identifiers,
         tokens: configurations,
+        limits,
         identity_hash: identity_hash(manifest, &entry.id),
         ..zone?
     })

@@ -8,6 +8,7 @@ use super::format::{BlockSettings, ObserveSettings, UpstreamProtocol};
 use super::serving::{BalancingSettings, HealthCheck, MaintenanceSettings, RetrySettings};
 use crate::host::HostPattern;
 use crate::identity::Identifiers;
+use crate::limits::Limits;
 use crate::operations::Operations;
 use crate::rules::Rules;
 use crate::tokens::Configuration;
@@ -42,6 +43,7 @@ pub struct Zone {
     /// Which identifiers they are, as records hold it: 16 hex digits, empty when there are none.
     pub(crate) identity_hash: Arc<str>,
     pub(crate) tokens: Vec<Configuration>,
+    pub(crate) limits: Limits,
 }
 
 impl Zone {
@@ -49,6 +51,12 @@ impl Zone {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// How often requests may come.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The saved operations.

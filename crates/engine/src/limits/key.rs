@@ -44,13 +44,11 @@ impl KeySecret {
         Self(secret)
     }
 
-    /// The beginning of all keys of one limit. Another period begins other counters.
+    /// The beginning of all keys of one limit, by the name of its counters.
     #[must_use]
-    pub fn of_limit(&self, zone: &str, limit: &str, period_seconds: u32) -> KeyHasher {
+    pub fn of_limit(&self, name: u64) -> KeyHasher {
         let mut hasher = KeyHasher(SipHasher13::new_with_key(&self.0));
-        hasher.bytes(ValueTag::Bytes, zone.as_bytes());
-        hasher.bytes(ValueTag::Bytes, limit.as_bytes());
-        hasher.word(ValueTag::Integer, period_seconds.into());
+        hasher.word(ValueTag::Integer, name);
         hasher
     }
 }
@@ -134,7 +132,7 @@ mod tests {
     use super::*;
 
     fn limit() -> KeyHasher {
-        KeySecret::new(&[7; 32]).of_limit("zone", "limit", 60)
+        KeySecret::new(&[7; 32]).of_limit(1)
     }
 
     fn key(fill: impl FnOnce(&mut KeyHasher)) -> Key {
@@ -162,15 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn limits_zones_periods_and_installations_share_no_counter() {
-        let secret = KeySecret::new(&[7; 32]);
-        let of = |secret: KeySecret, zone, limit, period| secret.of_limit(zone, limit, period).finish();
-        let base = of(secret, "zone", "limit", 60);
-        for other in
-            [of(secret, "z", "onelimit", 60), of(secret, "zone", "limit", 61), of(KeySecret::new(&[8; 32]), "zone", "limit", 60)]
-        {
-            assert_ne!(base, other);
-        }
+    fn limits_and_installations_share_no_counter() {
+        let of = |secret: u8, name| KeySecret::new(&[secret; 32]).of_limit(name).finish();
+        assert_ne!(of(7, 1), of(7, 2));
+        assert_ne!(of(7, 1), of(8, 1));
     }
 
     #[test]

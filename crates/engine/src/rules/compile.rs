@@ -40,7 +40,7 @@ impl Rule {
         let stage = entry.stage.as_deref().map_or(Ok(Stage::Features), stage).map_err(|message| note("stage", message));
         let when = program(&entry, references.lists).map_err(|(member, message)| note(&member, message));
         let violation = features::violation(violation_code(&entry)).map_err(|message| note("violation", message));
-        let operations = entry.operations.map(|ids| operations(&ids, references)).transpose();
+        let operations = entry.operations.map(|ids| named_operations(&ids, references)).transpose();
         let operations = operations.map_err(|message| note("operations", message));
         let response = entry.response.map(|response| own_response(response, entry.action)).transpose();
         let response = response.map_err(|(member, message)| note(member, message));
@@ -110,7 +110,11 @@ fn stage(word: &str) -> Result<Stage, String> {
     found.ok_or_else(|| features::unknown("stage", word, stages().map(Stage::as_str)))
 }
 
-fn operations(ids: &[String], references: References<'_>) -> Result<Box<[u32]>, String> {
+/// The indexes of the operations with these ids.
+///
+/// # Errors
+/// A sentence with the first that there is not.
+pub(crate) fn named_operations(ids: &[String], references: References<'_>) -> Result<Box<[u32]>, String> {
     if ids.len() > MAX_NAMED {
         return Err(format!("has {} entries, not 0 to {MAX_NAMED}", ids.len()));
     }

@@ -8,7 +8,7 @@ mod skip;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(crate) use compile::References;
+pub(crate) use compile::{Mistakes, References, named_operations, own_response};
 pub use skip::{Skip, Skips};
 
 use crate::bundle::RuleAction;
@@ -85,17 +85,19 @@ pub struct Rules {
     groups: [[Group; Phase::ALL.len()]; Stage::ALL.len()],
     /// Where the last rule stands that reads the request's headers, and the response's.
     last_reader: [Option<(Phase, Stage)>; 2],
-    /// Whether a rule asks the state store by itself.
-    pub(crate) asks_state: bool,
 }
 
 impl Rules {
+    /// Headers are also read there: they are kept until then.
+    pub(crate) fn note_reader(&mut self, phase: Phase, stage: Stage, headers: HeaderUse) {
+        if let Some(index) = headers.index() {
+            self.last_reader[index] = self.last_reader[index].max(Some((phase, stage)));
+        }
+    }
+
     pub(crate) fn add(&mut self, rule: Rule) {
         for fact in rule.when.facts() {
-            self.asks_state |= fact.state.is_some();
-            if let Some(index) = fact.headers.index() {
-                self.last_reader[index] = self.last_reader[index].max(Some((rule.phase, rule.stage)));
-            }
+            self.note_reader(rule.phase, rule.stage, fact.headers);
         }
         let group = &mut self.groups[rule.stage as usize][rule.phase as usize];
         let index = group.rules.len() as u32;

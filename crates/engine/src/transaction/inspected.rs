@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 
 use super::body::InspectedBody;
 use super::message::{BodyLength, HttpVersion, Scheme};
-use super::state::StateAnswer;
 use crate::bundle::{Bundle, Zone, ZoneIndex};
 use crate::features::json::JsonBody;
 use crate::operations::Operation;
@@ -65,8 +64,6 @@ pub struct Inspected {
     /// What became of the tokens of each of the zone's configurations, once a fact asked.
     pub(super) tokens: SmallVec<[OnceCell<Judged>; 1]>,
     pub response_status: Option<u16>,
-    /// Answers of the state store, by the name of the fact that asked.
-    pub(super) answers: SmallVec<[(&'static str, StateAnswer); 1]>,
 }
 
 impl Inspected {
@@ -98,7 +95,6 @@ impl Inspected {
             form_override: OnceCell::new(),
             tokens: SmallVec::new(),
             response_status: None,
-            answers: SmallVec::new(),
         }
     }
 
@@ -188,11 +184,5 @@ impl Inspected {
     /// Its place in the zone's list.
     pub(crate) const fn operation_index(&self) -> Option<u32> {
         self.operation
-    }
-
-    /// What the state store answered to this fact.
-    #[must_use]
-    pub fn answer(&self, fact: &str) -> Option<StateAnswer> {
-        self.answers.iter().find(|(name, _)| *name == fact).map(|(_, answer)| *answer)
     }
 }

@@ -5,9 +5,9 @@ mod body;
 mod end;
 mod head;
 mod inspected;
+mod limiting;
 mod message;
 mod scene;
-mod state;
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -24,17 +24,17 @@ pub use message::{
     BodyLength, HttpVersion, KnownHosts, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead, Scheme, Surroundings,
 };
 pub use scene::Scene;
-pub use state::{StateAnswer, StateChange, StateStep};
 
 use crate::bundle::{Bundle, Zone};
-use crate::fact::{BodyUse, FactDef, HeaderUse, Phase};
+use crate::fact::{BodyUse, HeaderUse, Phase};
 use crate::features::browsers;
 use crate::hash::{Hash64, Keys, SessionSource};
 use crate::identity::Claims;
+use crate::limits::{StateAnswer, StateStep};
 use crate::observe::Sample;
 use crate::operations::Operation;
 use crate::record::Violation;
-use crate::rules::{Judging, Rule, Skips, Stage};
+use crate::rules::{Judging, Skips, Stage};
 use crate::timestamp::Timestamp;
 use crate::tokens;
 use crate::verdict::{Action, Effect, Verdict};
@@ -47,8 +47,8 @@ pub enum Step {
     Decided(Action),
     /// Give the request's body to `request_body`, piece by piece.
     NeedBody(BodyNeed),
-    /// Do these steps and give their answers, in order, to `resume`.
-    NeedState(Vec<StateStep>),
+    /// Do this step, in one atomic act, and give its answer to `resume`.
+    NeedState(StateStep),
 }
 
 /// How a body is needed.
@@ -69,11 +69,10 @@ pub struct Transaction {
     inspected: Inspected,
     /// The request's headers, where a rule of a later phase asks for them.
     request_headers: Option<Box<HeaderMap>>,
-    /// The response's, while a counter is asked.
-    response_headers: Option<Box<HeaderMap>>,
     session: Option<Session>,
     verdict: Verdict,
     skips: Skips,
+    limiting: limiting::Limiting,
     /// What the driver was asked for last.
     waiting: Waiting,
     /// For explanations: the body is held back and kept whatever rules ask.
@@ -115,9 +114,9 @@ impl Transaction {
             verdict: Verdict::new(bundle.hash),
             inspected: Inspected::new(bundle, now),
             request_headers: None,
-            response_headers: None,
             session: None,
             skips: Skips::default(),
+            limiting: limiting::Limiting::default(),
             waiting: Waiting::Nothing,
             keeps_body: false,
             sample: None,
@@ -239,16 +238,18 @@ impl Transaction {
         Step::NeedBody(need)
     }
 
-    /// The answers to the steps that were asked for, in their order. What is missing counts as failed.
-    pub fn resume(&mut self, answers: &[StateAnswer]) -> Step {
+    /// The answer to the step that was asked for. `head` is the request's, when the step came from `request_head`: rules behind the
+    /// limits read it.
+    pub fn resume(&mut self, answer: &StateAnswer, head: Option<&HeaderMap>) -> Step {
         let Waiting::State(phase) = self.waiting else { return Step::Decided(self.verdict.action) };
         self.waiting = Waiting::Nothing;
-        let asking: Vec<_> = asking_rules(&self.inspected, phase).map(|fact| fact.name).collect();
-        let answers = answers.iter().copied().chain(std::iter::repeat(StateAnswer::Failed));
-        self.inspected.answers.extend(asking.into_iter().zip(answers));
-        let (request, response) = (self.request_headers.take(), self.response_headers.take());
-        let step = self.judge_features(phase, Headers { request: request.as_deref(), response: response.as_deref() });
-        self.request_headers = request;
+        self.settle_limits(answer);
+        if !self.verdict.action.passes() {
+            return Step::Decided(self.verdict.action);
+        }
+        let kept = self.request_headers.take();
+        let step = self.judge_features(phase, Headers { request: head.or(kept.as_deref()), response: None });
+        self.request_headers = self.request_headers.take().or(kept);
         step
     }
 
@@ -297,12 +298,14 @@ impl Transaction {
         if !self.verdict.action.passes() {
             return Step::Decided(self.verdict.action);
         }
-        let facts = asking_rules(&self.inspected, phase);
-        let steps: Vec<_> = facts.filter_map(|fact| Some(fact.state?(&self.inspected))).collect();
-        if !steps.is_empty() {
-            self.keep(Stage::Limits, phase, headers);
+        if phase == Phase::ResponseHead {
+            self.count_response(headers);
+        } else if let Some(step) = self.ask_limits(phase, headers) {
             self.waiting = Waiting::State(phase);
-            return Step::NeedState(steps);
+            return Step::NeedState(step);
+        }
+        if !self.verdict.action.passes() {
+            return Step::Decided(self.verdict.action);
         }
         self.judge_features(phase, headers)
     }
@@ -334,9 +337,6 @@ impl Transaction {
         if self.request_headers.is_none() && kept(HeaderUse::Request) {
             self.request_headers = headers.request.cloned().map(Box::new);
         }
-        if phase == Phase::ResponseHead && kept(HeaderUse::Response) {
-            self.response_headers = headers.response.cloned().map(Box::new);
-        }
     }
 
     /// Between head and body: asks for the body if a rule needs it, else goes on.
@@ -345,7 +345,7 @@ impl Transaction {
         let has_body = self.inspected.body_length != BodyLength::None;
         let body_use = match self.keeps_body && has_body {
             true => BodyUse::Whole,
-            false => zone.rules.body_use(&self.inspected, &self.skips),
+            false => zone.rules.body_use(&self.inspected, &self.skips).max(zone.limits.body_use(&self.inspected)),
         };
         let limit_bytes = zone.inspection_limit_bytes;
         let need = match body_use {
@@ -367,8 +367,8 @@ impl Transaction {
 
     /// The body is judged: it is kept only where the response's rules may still ask for it.
     fn end_body(&mut self) -> Step {
-        let is_idle = self.inspected.zone().is_none_or(|zone| zone.rules.is_idle(Phase::ResponseHead));
-        if is_idle && !self.keeps_body {
+        let is_done = |zone: &Zone| zone.rules.is_idle(Phase::ResponseHead) && !zone.limits.keeps_body();
+        if self.inspected.zone().is_none_or(is_done) && !self.keeps_body {
             self.inspected.body.release();
         }
         Step::Decided(self.verdict.action)
@@ -463,11 +463,4 @@ impl<'t> Claims<'t> for (&'t Inspected, &'t HeaderMap) {
             tokens::Outcome::Absent | tokens::Outcome::Refused(_) => None,
         }
     }
-}
-
-/// The facts of a phase that need the state store.
-fn asking_rules(inspected: &Inspected, phase: Phase) -> impl Iterator<Item = &'static FactDef> {
-    let zone = inspected.zone().filter(|zone| zone.rules.asks_state);
-    let rules = zone.into_iter().flat_map(move |zone| zone.rules.about(Stage::Features, phase, inspected.operation));
-    rules.flat_map(Rule::facts).copied().filter(|fact| fact.state.is_some())
 }

@@ -166,6 +166,25 @@ pub const RESIDENT_MEMORY: MetricDef = gauge("resident_memory_bytes", &[], "Resi
 pub const STARTED: MetricDef = gauge("start_timestamp_seconds", &[], "When the gateway started, in Unix time");
 pub const BUILD: MetricDef = info("build", &["version", "instance"], "The version of Hoplon and the name of this gateway");
 
+pub const LIMITS_CHECKS: MetricDef = counter("limits_checks", &[], "Checks of a limit: one for each limit that a request met");
+pub const LIMITS_EXCEEDED: MetricDef =
+    counter("limits_exceeded", &[], "Checks that found the limit exceeded, or its key under mitigation");
+pub const LIMITS_MITIGATIONS: MetricDef = counter("limits_mitigations", &[], "Mitigations that began");
+pub const LIMITS_OVERFLOWED: MetricDef = counter(
+    "limits_overflowed",
+    &[],
+    "Checks and counts for whose key there was no room: they went to the overflow bucket of their limit and address prefix",
+);
+pub const LIMITS_EVICTED: MetricDef =
+    counter("limits_evicted", &[], "Overflow buckets that were forgotten for another; never one under mitigation");
+pub const LIMITS_NO_ROOM: MetricDef =
+    counter("limits_no_room", &[], "Checks and counts that found no room at all: the fail mode of the limit applied");
+pub const LIMITS_KEYS: MetricDef =
+    gauge("limits_keys", &[], "Counters in use, those that are over but not yet taken over included");
+pub const LIMITS_CAPACITY: MetricDef = gauge("limits_capacity", &[], "Counters that there can be");
+pub const LIMITS_BYTES: MetricDef =
+    gauge("limits_bytes", &[], "Memory set aside for counters; resident as far as they were used");
+
 /// All of them, in the order of the documentation. What is not here is not exposed; a test compares this table with a scrape.
 pub const METRICS: &[MetricDef] = &[
     REQUESTS,
@@ -201,6 +220,15 @@ pub const METRICS: &[MetricDef] = &[
     RECORDS_SEGMENTS,
     RECORDS_RETIRED_BYTES,
     RECORDS_STORED_BYTES,
+    LIMITS_CHECKS,
+    LIMITS_EXCEEDED,
+    LIMITS_MITIGATIONS,
+    LIMITS_OVERFLOWED,
+    LIMITS_EVICTED,
+    LIMITS_NO_ROOM,
+    LIMITS_KEYS,
+    LIMITS_CAPACITY,
+    LIMITS_BYTES,
     BUNDLE_LOADS,
     BUNDLE,
     BUNDLE_LOADED,
