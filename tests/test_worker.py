@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("hoplon._native")
 
 from hoplon.cli.worker import worker_command
-from hoplon.settings.fields import RecordsSettings
+from hoplon.settings.fields import JwksSettings, RecordsSettings
 from hoplon.storage.records.layout import Layout, open_segments, sealed_files
 from hoplon.storage.records.lock import reading
 from hoplon.storage.records.quarantine import quarantined
@@ -180,7 +180,7 @@ def test_it_waits_for_readers_and_goes_on(state: StateDirectory, layout: Layout)
 def test_as_a_process_it_says_how_it_goes_and_stops_on_sigterm(state: StateDirectory, layout: Layout) -> None:
     fill(layout, 2)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = worker_command(state.root, RecordsSettings())
+    command = worker_command(state.root, RecordsSettings(), JwksSettings())
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

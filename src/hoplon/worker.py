@@ -1,7 +1,8 @@
 """The worker: takes a state directory, seals segments, compacts past days, retains; writes run/worker.status.json.
 
 One bad segment never stops it: what cannot be read goes to quarantine, what the disk or a reader refuses is tried again
-with growing pauses. `python -m hoplon.worker STATE SECONDS BYTES`; SIGTERM or SIGINT ends it within a step.
+with growing pauses. `python -m hoplon.worker STATE SECONDS BYTES [NETWORKS [CA]]`; SIGTERM or SIGINT ends it within a
+step. A thread beside it fetches the key sets of token configurations.
 """
 
 import json
@@ -23,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hoplon.errors import HoplonError
+from hoplon.service.jwks.watch import Servers, start_watching
 from hoplon.storage.files import replace_file
 from hoplon.storage.locks import holding_part
 from hoplon.storage.records.compact import Compactor, clean_up
@@ -134,7 +136,7 @@ class Worker:
         self.tally.torn_bytes += report.torn_bytes
         if report.damage:
             self.tally.quarantined += 1
-            self._say("seal", f"{segment.name} is damaged, its original is in quarantine: {report.damage[0]}")
+            self.say("seal", f"{segment.name} is damaged, its original is in quarantine: {report.damage[0]}")
 
     def _check_files(self) -> None:
         """Look once at the footer of every sealed file; what is no Parquet file goes to quarantine."""
@@ -164,7 +166,7 @@ class Worker:
                 return
             place = quarantine(self._layout, path, reason)
         self.tally.quarantined += 1
-        self._say("quarantine", f"{path} moved to {place}: {reason}")
+        self.say("quarantine", f"{path} moved to {place}: {reason}")
 
     @contextmanager
     def _noting(self, step: str) -> Iterator[None]:
@@ -174,9 +176,10 @@ class Worker:
         except (OSError, pa.ArrowException, ValueError, MemoryError, HoplonError) as error:
             self.tally.failures_in_a_row += 1
             busy = isinstance(error, RecordsBusyError)
-            self._say(step, str(error) if busy else f"{type(error).__name__}: {error}")
+            self.say(step, str(error) if busy else f"{type(error).__name__}: {error}")
 
-    def _say(self, step: str, message: str) -> None:
+    def say(self, step: str, message: str) -> None:
+        """Note a problem, in the status and in the log."""
         moment = self._now().isoformat(timespec="seconds")
         self.tally.problems.append({"time": moment, "step": step, "message": message})
         line = json.dumps({"time": moment, "level": "error", "part": "worker", "step": step, "message": message})
@@ -207,23 +210,28 @@ class Worker:
         try:
             replace_file(self._state.status("worker"), json.dumps(self.status(), indent=2).encode() + b"\n")
         except OSError as error:
-            self._say("status", f"{type(error).__name__}: {error}")
+            self.say("status", f"{type(error).__name__}: {error}")
 
 
-def run_worker(state: StateDirectory, limits: Limits) -> None:
+def run_worker(state: StateDirectory, limits: Limits, servers: Servers = Servers()) -> None:  # noqa: B008 - frozen
     """Hold the worker's lock and work until SIGTERM or SIGINT. Raises `part.in_use` beside another worker."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with holding_part(state, "worker"):
-        Worker(state, limits).run(stop)
+        worker = Worker(state, limits)
+        start_watching(state, servers, worker.say, stop)
+        worker.run(stop)
 
 
 def main(arguments: list[str]) -> int:
-    """`python -m hoplon.worker STATE SECONDS BYTES`: the exit code (4: another worker runs, 1: it cannot start)."""
+    """`python -m hoplon.worker STATE SECONDS BYTES [NETWORKS [CA]]`: the exit code (4: another worker runs, 1: it
+    cannot start). NETWORKS, joined by commas, and CA are for fetching key sets."""
     try:
-        state, seconds, size_bytes = arguments
-        run_worker(create_state(Path(state)), Limits(float(seconds), int(size_bytes)))
+        state, seconds, size_bytes, *more = arguments
+        networks, ca_file = [*more, "", ""][:2]
+        servers = Servers(networks.split(",") if networks else (), Path(ca_file) if ca_file else None)
+        run_worker(create_state(Path(state)), Limits(float(seconds), int(size_bytes)), servers)
     except HoplonError as error:
         print(f"error: {error.message}", f"hint: {error.hint}", sep="\n", file=sys.stderr)
         return 4 if error.code == "part.in_use" else 1

@@ -46,10 +46,10 @@ def test_a_parameter_that_cannot_be_taken_says_what_can(client: Client) -> None:
 
 
 def test_a_feature_to_come_answers_501_after_the_permission_check(workspace: Workspace, client: Client) -> None:
-    path = f"{ZONES}/{'0' * 32}/token_validation/config"
+    path = f"{ZONES}/{'0' * 32}/client_certificates"
     reply = client.get(path)
     assert (reply.status, reply.error["code"]) == (501, 10501)
-    assert "tokens" in reply.error["message"]
+    assert "mtls" in reply.error["message"]
     with serving(workspace, authorise=None) as stranger:
         assert stranger.get(path).status == 401
 

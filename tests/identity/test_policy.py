@@ -11,6 +11,7 @@ from hoplon.identity.policy import (
     IdentityFeature,
     IdentityPolicy,
     check_identifiers,
+    claim_problems,
     describe_identifiers,
 )
 from hoplon.model.policy import Upstream, ZonePolicy
@@ -63,15 +64,34 @@ def test_at_most_ten() -> None:
     assert faults(*many[:10]) == []
 
 
-@pytest.mark.parametrize("name", ["sub", "$.sub", "short:$.sub", "A" * 32 + ":$.sub", "a" * 32 + ":.sub"])
+@pytest.mark.parametrize("name", ["sub", "$.sub", "A" * 32 + ":$.sub", "a" * 37 + ":$.sub", "a" * 32 + ":.sub"])
 def test_a_claim_in_another_form_is_refused_for_its_form(name: str) -> None:
     assert "is no claim of a token" in faults(Identifier("jwt", name))[0]
 
 
+@pytest.mark.parametrize("path", [".sub", ".user.id", "['https://example.com/id']", '["a b"].c', ".aud[0]", "[0]"])
+def test_a_claim_is_named_by_members_and_indexes(path: str) -> None:
+    assert faults(Identifier("jwt", f"main:${path}")) == []
+    assert Identifier("jwt", f"main:${path}").token_configuration == "main"
+
+
+@pytest.mark.parametrize(
+    "path", ["", ".", ".*", "..sub", "[*]", "[-1]", "[1:2]", "[?@.a]", ".a[01]", "['a\\'b']", ".a" * 17]
+)
+def test_a_path_that_could_select_more_or_less_than_one_value_is_refused(path: str) -> None:
+    assert "does not select one claim" in faults(Identifier("jwt", f"main:${path}"))[0]
+
+
 def test_a_claim_of_a_token_that_nobody_verifies_is_refused_and_said_why() -> None:
-    (fault,) = faults(Identifier("jwt", "0123abcd-0123-4567-89ab-0123456789ab:$.sub"))
-    assert "no token configuration `0123abcd-0123-4567-89ab-0123456789ab`" in fault
-    assert "does not verify tokens yet" in fault
+    claim, header = Identifier("jwt", "main:$.sub"), Identifier("header", "x-user")
+    assert claim_problems([claim, header], ["main"], "identity.identifiers") == []
+    (problem,) = claim_problems([header, claim], [], "identity.identifiers")
+    assert (problem.path, problem.message) == (
+        "identity.identifiers[1].name",
+        "there is no token configuration `main`",
+    )
+    (problem,) = claim_problems([claim], ["mains"], "identity.identifiers")
+    assert problem.hint == "did you mean `mains`?"
 
 
 def test_the_engine_gets_normal_names_in_order_and_nothing_where_there_is_none() -> None:

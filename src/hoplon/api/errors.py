@@ -60,6 +60,15 @@ ERRORS: dict[str, ErrorForm] = {
     "operation.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11033),
     "operation.last": ErrorForm(HTTPStatus.CONFLICT, 11034),
     "identity.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11041),
+    # token configurations and rules
+    "token_configuration.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11701),
+    "token_configuration.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11702),
+    "token_configuration.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11703),
+    "token_configuration.in_use": ErrorForm(HTTPStatus.CONFLICT, 11704),
+    "token_rule.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11711),
+    "token_rule.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11712),
+    "token_rule.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11713),
+    "token_authorization.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11721),
     # tokens and secrets
     "token.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11101),
     "token.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11102),

@@ -66,12 +66,12 @@ def _unavailable(feature: str, read: str, write: str, paths: dict[str, str]) -> 
             yield Route(method, path, read if method == "GET" else write, feature)
 
 
-def _routes(read: str, write: str, paths: dict[str, str]) -> Iterator[Route]:
-    """Rows of the feature `rules`: path to its methods, each with its handler."""
+def _routes(read: str, write: str, paths: dict[str, str], feature: str = "rules") -> Iterator[Route]:
+    """Rows of one feature: path to its methods, each with its handler."""
     for path, handlers in paths.items():
         for each in handlers.split(", "):
             method, _, handler = each.partition(" ")
-            yield Route(method, path, read if method == "GET" else write, "rules", handler)
+            yield Route(method, path, read if method == "GET" else write, feature, handler)
 
 
 def _tokens(path: str) -> Iterator[Route]:
@@ -228,9 +228,49 @@ ROUTES: tuple[Route, ...] = (
             ),
         },
     ),
+    # token_validation
+    *_routes(
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _zone("/token_validation/config"): (
+                "GET token_validation:list_configurations, POST token_validation:create_configuration"
+            ),
+            _zone("/token_validation/config/{config_id}"): (
+                "GET token_validation:get_configuration, PATCH token_validation:edit_configuration, "
+                "DELETE token_validation:delete_configuration"
+            ),
+            _zone("/token_validation/config/{config_id}/credentials"): (
+                "PUT token_validation:replace_credentials, PATCH token_validation:edit_credentials"
+            ),
+            _zone("/token_validation/rules"): "GET token_rules:list_rules, POST token_rules:create_rule",
+            _zone("/token_validation/rules/bulk"): "POST token_rules:create_rules, PATCH token_rules:edit_rules",
+            _zone("/token_validation/rules/preview"): "POST token_rules:preview_rule",
+            _zone("/token_validation/rules/{rule_id}"): (
+                "GET token_rules:get_rule, PATCH token_rules:edit_rule, DELETE token_rules:delete_rule"
+            ),
+        },
+        "tokens",
+    ),
     # what Cloudflare has no word for
     Route("GET", _own_zone("/upstreams"), ZONE_READ, "zones", "hoplon_v1.upstreams:get_upstreams"),
     Route("PUT", _own_zone("/upstreams"), ZONE_WRITE, "zones", "hoplon_v1.upstreams:put_upstreams"),
+    *_routes(
+        GATEWAY_READ,
+        GATEWAY_WRITE,
+        {
+            _own_zone("/token_validation/config"): (
+                "GET hoplon_v1.token_validation:list_configurations, "
+                "POST hoplon_v1.token_validation:create_configuration"
+            ),
+            _own_zone("/token_validation/config/{config_id}"): "PATCH hoplon_v1.token_validation:edit_configuration",
+            _own_zone("/token_validation/config/{config_id}/refresh"): "POST hoplon_v1.token_validation:refresh",
+            _own_zone("/token_validation/authorization"): (
+                "GET hoplon_v1.token_validation:get_authorization, PUT hoplon_v1.token_validation:set_authorization"
+            ),
+        },
+        "tokens",
+    ),
     Route("GET", _own_zone("/operations.csv"), GATEWAY_READ, "operations", "hoplon_v1.operations:download"),
     Route("GET", f"{OWN}/status", OPERATE, "status", "hoplon_v1.status:get_status"),
     Route("GET", f"{OWN}/bundles", OPERATE, "bundles", "hoplon_v1.status:list_bundles"),
@@ -299,20 +339,6 @@ ROUTES: tuple[Route, ...] = (
             _gateway("/seqrules"): "GET PUT",
             _gateway("/seqrules/rules"): "POST",
             _gateway("/seqrules/rules/{rule_id}"): "DELETE",
-        },
-    ),
-    *_unavailable(
-        "tokens",
-        GATEWAY_READ,
-        GATEWAY_WRITE,
-        {
-            _zone("/token_validation/config"): "GET POST",
-            _zone("/token_validation/config/{config_id}"): "GET PATCH DELETE",
-            _zone("/token_validation/config/{config_id}/credentials"): "PUT PATCH",
-            _zone("/token_validation/rules"): "GET POST",
-            _zone("/token_validation/rules/bulk"): "POST PATCH",
-            _zone("/token_validation/rules/preview"): "POST",
-            _zone("/token_validation/rules/{rule_id}"): "GET PATCH DELETE",
         },
     ),
     *_unavailable(

@@ -115,7 +115,7 @@ def _plans(start: "GatewayStart", api: "ApiStart") -> "list[PartPlan]":
         return _status_pid(start.state.status("api")) == pid
 
     stop_seconds = start.settings.drain_seconds + _DRAIN_MARGIN_SECONDS
-    worker = worker_command(start.state.root, start.settings.records)
+    worker = worker_command(start.state.root, start.settings.records, start.settings.jwks)
     return [
         PartPlan(
             "gateway",

@@ -11,14 +11,20 @@ from pydantic import Field
 from hoplon.errors import Problem
 from hoplon.model.policy import ZonePolicy
 from hoplon.policy.feature import Compiled, Surroundings, Table
+from hoplon.spelling import did_you_mean
 
 IdentifierKind = Literal["header", "cookie", "jwt"]
 MAX_IDENTIFIERS = 10
 MAX_NAME = 255
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """RFC 9110 §5.6.2: the name of a header; RFC 6265 §4.1.1 takes the same for cookies."""
-_CLAIM = re.compile(r"(?P<token_config_id>[a-z0-9\-]{32,36}):\$(?P<json_path>.*?)")
-"""As Cloudflare documents it."""
+_CLAIM = re.compile(r"(?P<token_config_id>[a-z0-9\-]{1,36}):\$(?P<json_path>.*)")
+"""As Cloudflare documents it, but that ids in a policy document may be shorter than theirs."""
+_NAME = r"[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*"
+_QUOTED = r"""'[^'\\\x00-\x1f]+'|"[^"\\\x00-\x1f]+\""""
+_STEP = rf"\.{_NAME}|\[(?:0|[1-9][0-9]{{0,5}}|{_QUOTED})\]"
+_PATH = re.compile(rf"(?:{_STEP}){{1,16}}")
+"""What selects one value (RFC 9535 §2.3.5.1): members by name and elements by index, without escapes."""
 
 
 class IdentifierTable(Table):
@@ -40,6 +46,12 @@ class Identifier:
 
     kind: IdentifierKind
     name: str
+
+    @property
+    def token_configuration(self) -> str | None:
+        """The id of the configuration whose tokens have the claim; None for a header or cookie."""
+        claim = _CLAIM.fullmatch(self.name) if self.kind == "jwt" else None
+        return claim["token_config_id"] if claim else None
 
     @property
     def normal(self) -> "Identifier":
@@ -118,15 +130,31 @@ def _fault(identifier: Identifier) -> tuple[str, str] | None:
     )
 
 
-def _claim_fault(name: str) -> tuple[str, str]:
-    """A claim identifies a session only when its token was verified, and nothing here verifies tokens yet."""
+def _claim_fault(name: str) -> tuple[str, str] | None:
     claim = _CLAIM.fullmatch(name)
     if claim is None:
         return (
             f"`{name}` is no claim of a token",
             "write `<token configuration's id>:$<JSON path>`, for example `…:$.sub`",
         )
+    if _PATH.fullmatch(claim["json_path"]):
+        return None
     return (
-        f"there is no token configuration `{claim['token_config_id']}`: this version does not verify tokens yet",
-        "identify sessions by a header or a cookie",
+        f"`${claim['json_path']}` does not select one claim",
+        "name members and indexes only: `$.sub`, `$.user.id`, `$['https://example.com/id']`, `$.aud[0]`",
     )
+
+
+def claim_problems(identifiers: Sequence[Identifier], configurations: Sequence[str], path: str) -> list[Problem]:
+    """Claims of token configurations that do not exist: only those of a verified token identify a session."""
+    return [
+        Problem(
+            f"{path}[{index}].name",
+            f"there is no token configuration `{each.token_configuration}`",
+            did_you_mean(each.token_configuration, configurations)
+            if configurations
+            else "add one first (`hoplon tokens add`), or identify sessions by a header or a cookie",
+        )
+        for index, each in enumerate(identifiers)
+        if each.token_configuration is not None and each.token_configuration not in configurations
+    ]

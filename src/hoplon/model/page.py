@@ -25,3 +25,8 @@ class Page(Generic[Item]):
     def offset(self) -> int:
         """How many items come before this page."""
         return (self.page - 1) * self.per_page
+
+
+def page_of(items: Sequence[Item], page: int, per_page: int) -> Page[Item]:
+    """One page of a listing that is at hand as a whole."""
+    return Page(items[(page - 1) * per_page : page * per_page], page, per_page, len(items))

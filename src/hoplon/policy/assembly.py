@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -20,6 +20,7 @@ from hoplon.policy.zone import compile_zone
 
 MANIFEST_FORMAT = 1
 PART_FORMAT = 1
+TOKEN_KEYS = "token_keys"  # noqa: S105 - the kind of a part
 _OVERLAP_HINT = "name each zone's own hosts; one zone at most may take any host"
 _VARIABLE_LABEL = re.compile(r"\{[^}]*\}")
 
@@ -62,9 +63,29 @@ def compile_version(zone: ZoneVersion, features: Sequence[Feature], lists: Lists
     return CompiledZone(zone.zone_id, zone.policy.zone.name, zone.version, zone.committed_at, parts, named)
 
 
+def with_fetched_keys(zone: CompiledZone, fetched: Mapping[str, Sequence[Mapping[str, str]]]) -> CompiledZone:
+    """The zone with keys that were fetched for its token configurations, by id. Nothing else of it changes."""
+    if not fetched or TOKEN_KEYS not in zone.parts:
+        return zone
+    keys = json.loads(zone.parts[TOKEN_KEYS])
+    keys["configurations"] |= {name: list(fetched[name]) for name in keys["configurations"] if name in fetched}
+    return replace(zone, parts={**zone.parts, TOKEN_KEYS: canonical_json(keys)})
+
+
+def secrets_of(zone: CompiledZone) -> set[str]:
+    """The ids of the secrets that the zone's keys name."""
+    return secrets_named_by(json.loads(zone.parts[TOKEN_KEYS])) if TOKEN_KEYS in zone.parts else set()
+
+
+def secrets_named_by(keys: Mapping[str, Any]) -> set[str]:
+    """The ids of the secrets that a part with keys names."""
+    return {key["secret"] for each in keys["configurations"].values() for key in each if "secret" in key}
+
+
 def surroundings(policy: Policy, lists: Lists = _NO_LISTS) -> Surroundings:
     """What every feature of this policy may know of the others, and of the account's lists."""
-    return Surroundings(policy.zone, policy.features["operations"].saved, lists=lists)
+    operations, tokens = policy.features["operations"], policy.features["tokens"]
+    return Surroundings(policy.zone, operations.saved, tokens.configuration_ids, lists)
 
 
 def join(zones: Sequence[CompiledZone]) -> PolicyBundle:

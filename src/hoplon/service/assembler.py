@@ -15,15 +15,27 @@ from sqlalchemy import Connection, Engine
 from hoplon.errors import HoplonError, Problem
 from hoplon.model.versions import PolicyBundle
 from hoplon.model.zone import Zone
-from hoplon.policy.assembly import CompiledZone, ZoneVersion, compile_version, join
+from hoplon.policy.assembly import (
+    TOKEN_KEYS,
+    CompiledZone,
+    ZoneVersion,
+    compile_version,
+    join,
+    secrets_named_by,
+    secrets_of,
+    with_fetched_keys,
+)
 from hoplon.service.features import FEATURES
 from hoplon.service.rule_lists import RuleLists, Stamps
 from hoplon.service.stores import load_policy
+from hoplon.service.token_secrets import open_token_secrets
 from hoplon.storage import policies
-from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_parts
+from hoplon.storage.bundles import activate_bundle, manifest_hash, named_parts, stage_parts
 from hoplon.storage.database import reading, transaction
+from hoplon.storage.key_sets import Fetched, fetched_keys
 from hoplon.storage.locks import changing_policy
 from hoplon.storage.state import StateDirectory
+from hoplon.storage.token_secrets import read_token_secrets, write_token_secrets
 
 CheckBundle = Callable[[bytes, Mapping[str, bytes]], list[tuple[str, str]]]
 """Manifest and parts to the (path, message) of every error the engine finds in them."""
@@ -46,6 +58,8 @@ class _Committed:
     zones: tuple[Zone, ...]
     compiled: tuple[CompiledZone, ...]
     unnamed: tuple[Zone, ...]
+    fetched: Fetched
+    secrets: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ class Assembler:
         self._database = database
         self._check_bundle = check_bundle
         self._compiled: dict[_Version, _Kept] = {}
-        self._in_place: tuple[tuple[_Version, ...], str | None] | None = None
+        self._in_place: tuple[tuple[_Version, ...], Fetched, str | None] | None = None
         self._one_at_a_time = threading.Lock()
         self._wanted = threading.Event()
         self._closed = threading.Event()
@@ -99,7 +113,7 @@ class Assembler:
                 with transaction(self._database) as connection:
                     for zone in committed.unnamed:
                         policies.name_bundle(connection, zone.id, zone.version, bundle)
-            self._in_place = (tuple(map(_version, committed.zones)), bundle)
+            self._in_place = (tuple(map(_version, committed.zones)), committed.fetched, bundle)
             self.error = None
             return bundle
 
@@ -150,19 +164,24 @@ class Assembler:
         with reading(self._database) as connection:
             versions = tuple(map(_version, policies.all_zones(connection)))
             lists = RuleLists(connection).stamps
+            fetched = fetched_keys(connection)
         is_current = all(kept.is_of(lists) for kept in self._compiled.values())
-        return is_current and self._in_place == (versions, manifest_hash(self._state.current))
+        return is_current and self._in_place == (versions, fetched, manifest_hash(self._state.current))
 
     def _read(self) -> _Committed:
         with reading(self._database) as connection:
             zones = tuple(policies.all_zones(connection))
             lists = RuleLists(connection)
             compiled = [self._compile(connection, zone, lists) for zone in zones]
-            active = tuple(each for each in compiled if each is not None)
+            fetched = fetched_keys(connection)
+            active = tuple(
+                with_fetched_keys(each, fetched.get(each.zone_id, {})) for each in compiled if each is not None
+            )
             served = {each.zone_id for each in active}
             unnamed = served & policies.zones_without_bundle(connection)
+            secrets = open_token_secrets(connection, self._state, set().union(*map(secrets_of, active)))
         self._compiled = {key: self._compiled[key] for key in map(_version, zones)}
-        return _Committed(zones, active, tuple(zone for zone in zones if zone.id in unnamed))
+        return _Committed(zones, active, tuple(zone for zone in zones if zone.id in unnamed), fetched, secrets)
 
     def _compile(self, connection: Connection, zone: Zone, lists: RuleLists) -> CompiledZone | None:
         """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest and the
@@ -182,9 +201,23 @@ class Assembler:
         if manifest_hash(self._state.current) != bundle.hash:
             self._check(bundle)
             stage_parts(self._state, bundle.parts)
+            self._place_secrets(committed)
             activate_bundle(self._state, bundle.manifest)
             self.assemblies += 1
+        else:
+            self._place_secrets(committed)
         return bundle.hash
+
+    def _place_secrets(self, committed: _Committed) -> None:
+        """Those of the new bundle, of the one in place and of the one to which the gateway could fall back."""
+        known = read_token_secrets(self._state)
+        before = [
+            part
+            for path in (self._state.current, self._state.last_good)
+            for part in named_parts(self._state, path, TOKEN_KEYS)
+        ]
+        kept = set().union(*map(secrets_named_by, before)) & known.keys()
+        write_token_secrets(self._state, {**{name: known[name] for name in kept}, **committed.secrets})
 
     def _check(self, bundle: PolicyBundle) -> None:
         refused = self._check_bundle(bundle.manifest, bundle.parts)

@@ -8,6 +8,7 @@ from hoplon.operations.policy import OperationsFeature
 from hoplon.operations.template import operation_id
 from hoplon.policy.feature import Feature
 from hoplon.rules.policy import RulesFeature
+from hoplon.tokens.policy import TokensFeature
 
 FEATURES: tuple[Feature, ...] = (
     OperationsFeature(),
@@ -16,4 +17,5 @@ FEATURES: tuple[Feature, ...] = (
     BrowsersFeature(operation_id),
     RulesFeature(),
     LimitsFeature(),
+    TokensFeature(operation_id),
 )

@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hoplon.errors import HoplonError
-from hoplon.identity.policy import Identifier, IdentityPolicy, check_identifiers, describe_identifiers
+from hoplon.errors import HoplonError, Problem
+from hoplon.identity.policy import (
+    Identifier,
+    IdentityPolicy,
+    check_identifiers,
+    claim_problems,
+    describe_identifiers,
+)
 from hoplon.model.actor import Actor
 from hoplon.service.changes import changing_zone, check_written, known_zone
 from hoplon.service.stores import store_of
@@ -12,6 +18,7 @@ from hoplon.service.workspace import Workspace
 from hoplon.storage.database import reading
 
 IDENTITY = "identity"
+TOKENS = "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +41,23 @@ def set_identifiers(
     workspace: Workspace, actor: Actor, zone_id: str, identifiers: Sequence[Identifier], if_match: int | None = None
 ) -> Identifiers:
     """Replace them all. Raises `identity.invalid` with every problem, `zone.unknown`, `precondition.failed`."""
-    if problems := check_identifiers(identifiers, "auth_id_characteristics"):
-        raise HoplonError("identity.invalid", "nothing was changed", None, tuple(problems))
+    _refuse(check_identifiers(identifiers, "auth_id_characteristics"))
     with changing_zone(workspace, actor, zone_id, if_match) as change:
         old: IdentityPolicy = change.load(IDENTITY)
         new = IdentityPolicy(tuple(identifiers))
+        tokens = change.load(TOKENS)
+        _refuse(claim_problems(new.identifiers, tokens.configuration_ids, "auth_id_characteristics"))
         sentences = describe_identifiers(old.identifiers, new.identifiers)
         if not sentences:
             return Identifiers(new.identifiers, change.old_version)
-        check_written(workspace, change.load_zone(), {IDENTITY: new})
+        check_written(workspace, change.load_zone(), {IDENTITY: new, TOKENS: tokens})
         change.save(IDENTITY, new)
         change.describe(*sentences)
         change.audit("update", "configuration", zone_id, {"identifiers": [str(each) for each in new.identifiers]})
         version = change.new_version
     return Identifiers(new.identifiers, version)
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise HoplonError("identity.invalid", "nothing was changed", None, tuple(problems))

@@ -19,6 +19,7 @@ from hoplon.policy.zone import ZoneTable, read_zone, write_zone
 from hoplon.service.features import FEATURES
 from hoplon.service.label_store import LabelsStore
 from hoplon.service.ruleset_store import RulesetStore
+from hoplon.service.token_store import TokensStore
 from hoplon.storage import operations, policies
 
 ZONE = "zone"
@@ -87,6 +88,7 @@ STORES: Mapping[str, Store] = {
     "labels": LabelsStore(),
     "rules": RulesetStore("rules"),
     "limits": RulesetStore("limits"),
+    "tokens": TokensStore(),
 }
 """Features that keep rows of their own; every other one is kept by a TableStore."""
 

@@ -26,9 +26,11 @@ from hoplon.service.changes import (
 from hoplon.service.features import FEATURES
 from hoplon.service.policy import policy_of
 from hoplon.service.stores import ZONE, load_policy, stored_zone
+from hoplon.service.token_store import SECRET_KIND
 from hoplon.service.workspace import Workspace
 from hoplon.storage import audit, operations, policies
 from hoplon.storage.database import reading, transaction
+from hoplon.storage.secrets import remove_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ def delete_zone(workspace: Workspace, actor: Actor, zone_id: str, if_match: int 
         now = datetime.now(UTC)
         policies.add_version(connection, zone_id, zone.version + 1, now, actor.name, (f"removes zone {zone.name}",))
         policies.remove_zone(connection, zone_id)
+        remove_named(connection, SECRET_KIND, f"{zone_id}/")
         audit.append(connection, AuditEntry(actor, "delete", "zone", zone_id, zone_id, {"name": zone.name}))
     workspace.assembler.request()
 

@@ -109,6 +109,23 @@ class ApiSettings(_Section):
         return _normal_networks(value)
 
 
+class JwksSettings(_Section):
+    """Fetching the keys of token configurations by URL (`docs/features/tokens.md`)."""
+
+    networks: CommaList = Field(
+        default=(),
+        description="Networks (`10.0.0.0/8`) whose servers may be asked though they are not public or have no TLS.",
+    )
+    ca: Path | None = Field(
+        default=None, description="PEM file: who signs the certificates of these servers. Default: the system's."
+    )
+
+    @field_validator("networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _normal_networks(value)
+
+
 class LimitsSettings(_Section):
     """What one connection, one client and one request may take; the gateway refuses what is beyond."""
 
@@ -208,6 +225,7 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     control_plane: ControlPlaneSettings = ControlPlaneSettings()
     api: ApiSettings = ApiSettings()
+    jwks: JwksSettings = JwksSettings()
 
     @field_validator("listen")
     @classmethod

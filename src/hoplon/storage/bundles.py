@@ -125,6 +125,16 @@ def current_bundle(state: StateDirectory) -> PolicyBundle | None:
     return PolicyBundle(manifest, {digest: (state.bundle_parts / digest).read_bytes() for digest in digests})
 
 
+def named_parts(state: StateDirectory, manifest: Path, kind: str) -> list[Any]:
+    """The documents of one kind in the bundle of a manifest; those that are there, none without a manifest."""
+    try:
+        document: Any = json.loads(manifest.read_bytes())
+        digests = [str(part["sha256"]) for part in document["parts"] if part["kind"] == kind]
+        return [json.loads((state.bundle_parts / digest).read_bytes()) for digest in digests]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
 def collect_garbage(state: StateDirectory) -> int:
     """Delete parts that neither `current`, `last_good` nor a recent manifest names; how many were deleted."""
     recent = _newest_first(_history(state))

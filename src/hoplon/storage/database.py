@@ -21,7 +21,7 @@ from hoplon.errors import HoplonError
 from hoplon.storage.turns import Turns, TurnTimeoutError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-NEWEST = "0003"
+NEWEST = "0004"
 """The revision that this version of Hoplon needs; a test compares it with the migrations."""
 _BUSY_SECONDS = 5.0
 _TURN_SECONDS = 30.0

@@ -1,5 +1,6 @@
 """Secrets in the database, sealed. Their id and kind are bound into the seal: one cannot be put in another's place."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -52,6 +53,18 @@ def remove_secret(connection: Connection, secret_id: str) -> bool:
 def secret_infos(connection: Connection) -> list[SecretInfo]:
     query = select(*(secrets.c[name] for name in SecretInfo.__slots__)).order_by(secrets.c.created_at, secrets.c.id)
     return [SecretInfo(**row._mapping) for row in connection.execute(query)]
+
+
+def secret_names(connection: Connection, kind: str, ids: Collection[str]) -> dict[str, str]:
+    """The names of those of these secrets that exist and are of this kind, by id."""
+    query = select(secrets.c.id, secrets.c.name).where(secrets.c.kind == kind, secrets.c.id.in_(sorted(ids)))
+    return {row.id: row.name for row in connection.execute(query)} if ids else {}
+
+
+def remove_named(connection: Connection, kind: str, prefix: str) -> int:
+    """Remove the secrets of a kind whose names begin so; how many."""
+    begins = secrets.c.name.startswith(prefix, autoescape=True)
+    return connection.execute(delete(secrets).where(secrets.c.kind == kind, begins)).rowcount
 
 
 def keys_in_use(connection: Connection) -> dict[str, int]:

@@ -42,6 +42,11 @@ class StateDirectory:
         return self.keys / "installation.key.previous"
 
     @property
+    def token_secrets(self) -> Path:
+        """The secrets that the bundle in place names by id, mode 0600: `hoplon.storage.token_secrets` writes them."""
+        return self.keys / "token_secrets.json"
+
+    @property
     def api_token(self) -> Path:
         """The API token that the first start made, mode 0600."""
         return self.root / "api-token"

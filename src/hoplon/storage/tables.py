@@ -328,3 +328,21 @@ gateways = Table(
 )
 """Gateways elsewhere: when each asked last, from where, which bundle it serves and in which mode it acts. Several may
 share a credential; their names tell them apart."""
+
+key_sets = Table(
+    "key_sets",
+    metadata,
+    Column("zone_id", String(32), ForeignKey("zones.id", ondelete="CASCADE"), primary_key=True),
+    Column("configuration_id", String(36), primary_key=True),
+    Column("url", String(2048), nullable=False),
+    Column("keys", Text),
+    Column("notes", Text, nullable=False),
+    _moment("changed_at", is_optional=True),
+    _moment("fetched_at", is_optional=True),
+    _moment("tried_at", is_optional=True),
+    _moment("due_at"),
+    Column("failures", Integer, nullable=False),
+    Column("error", Text),
+)
+"""Keys that were fetched from the URL of a token configuration: beside the policy, in no version. `keys` is the last
+good set as JSON, NULL until there was one."""
