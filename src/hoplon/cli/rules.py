@@ -8,6 +8,7 @@ from hoplon.cli.control import Where, control_options
 from hoplon.cli.options import json_option
 from hoplon.cli.rule_check import check
 from hoplon.cli.rule_commands import add_rule, edit_rule, list_rules, move_rule, remove_rules
+from hoplon.cli.rule_explain import explain
 from hoplon.cli.rule_options import place_options, rule_options
 from hoplon.cli.saved_operations import one_zone_option
 
@@ -80,3 +81,4 @@ def rm(refs: tuple[str, ...], zone: str | None, where: Where) -> None:
 
 
 rules.add_command(check)
+rules.add_command(explain)

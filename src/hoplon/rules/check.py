@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from hoplon.rules import syntax
+from hoplon.rules import claims, syntax
 from hoplon.rules.around import Around
 from hoplon.rules.dialects import Dialect
 from hoplon.rules.fields import CONSTANTS, FieldDef
 from hoplon.rules.functions import REFUSED, Function, Parameter
-from hoplon.rules.patterns import regex_fault, wildcard_fault
+from hoplon.rules.patterns import is_utf8, regex_fault, wildcard_fault
 from hoplon.rules.refusal import Refusal, did_you_mean, shown
 from hoplon.rules.types import ADDRESS, BOOLEAN, BOOLEANS, INTEGER, STRING, Type, array
 from hoplon.rules.unavailable import why_unavailable
@@ -119,7 +119,15 @@ class Checker:
         found = Checked(self._field(path.base) if isinstance(path.base, syntax.Field) else self._call(path.base))
         for step in path.steps:
             found = _stepped(found, step)
+            if isinstance(step, syntax.Key):
+                self._key(path.base.name, step)
         return found
+
+    def _key(self, name: str, key: syntax.Key) -> None:
+        if not is_utf8(key.name):
+            raise Refusal(key.at.start, "a key is UTF-8 text")
+        if claims.is_by_configuration(name):
+            claims.check_key(key.at, key.name.decode(), self._around)
 
     def _logical(self, operand: syntax.Expression) -> Type:
         found = self._plain(operand)
@@ -200,7 +208,7 @@ class Checker:
         ):
             raise Refusal(call.at.start, f"`{call.name}` takes {_count(function)}, not {len(call.arguments)}")
         types = [self._argument(call, position, function) for position in range(len(call.arguments))]
-        self._names(call)
+        claims.check_names(call, self._around)
         plain = [each.type for each in types]
         _agreeing(call, plain)
         result = function.result(plain)
@@ -232,12 +240,6 @@ class Checker:
             )
         _bounded(call.name, parameter, argument)
         return found
-
-    def _names(self, call: syntax.Call) -> None:
-        """Token configurations and path variables that a call names are there."""
-        from hoplon.rules.claims import check_names
-
-        check_names(call, self._around)
 
 
 _SLIP = 0.95

@@ -30,6 +30,16 @@ Node = list[object]
 Emit = Callable[[Node], int]
 
 
+def is_by_configuration(fact: str) -> bool:
+    """Whether the keys of this map are token configurations."""
+    return fact.startswith((CLAIMS_FACT, "hoplon.token."))
+
+
+def check_key(at: syntax.Span, name: str, around: Around) -> None:
+    """A token configuration that is a map's key exists. Raises Refusal."""
+    _known_configuration(at, name, around)
+
+
 def check_names(call: syntax.Call, around: Around) -> None:
     """Token configurations, variables and places that a call names exist. Raises Refusal."""
     if call.name in _CONFIGURATION_AT:
@@ -53,17 +63,18 @@ def configuration_of(call: syntax.Call, around: Around) -> str:
             "add one under `[[tokens.configurations]]`",
         )
     if position < len(call.arguments):
-        return _known_configuration(call.arguments[position], around)
+        argument = call.arguments[position]
+        return _known_configuration(argument.at, _text(argument), around)
     if known is not None and len(known) == 1:
         return next(iter(known))
     raise Refusal(call.at.start, f"`{call.name}`: of which token configuration?", f'`{call.name}(…, "<its id>")`')
 
 
-def _known_configuration(argument: syntax.Expression, around: Around) -> str:
-    name, known = _text(argument), around.token_configurations
+def _known_configuration(at: syntax.Span, name: str, around: Around) -> str:
+    known = around.token_configurations
     if known is not None and name not in known:
         hint = did_you_mean(name, tuple(known), "`hoplon tokens` lists them")
-        raise Refusal(argument.at.start, f"there is no token configuration `{shown(name)}`", hint)
+        raise Refusal(at.start, f"there is no token configuration `{shown(name)}`", hint)
     return name
 
 

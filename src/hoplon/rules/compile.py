@@ -129,7 +129,8 @@ class _Emitter:
 
     def token_configurations(self) -> frozenset[str]:
         """The keys of maps that are keyed by token configurations."""
-        maps = [index for index, node in enumerate(self.nodes) if node[0] == "fact" and node[1] in _BY_CONFIGURATION]
+        facts = (index for index, node in enumerate(self.nodes) if node[0] == "fact")
+        maps = {index for index in facts if claims.is_by_configuration(str(self.nodes[index][1]))}
         return frozenset(str(node[2]) for node in self.nodes if node[0] == "key" and node[1] in maps)
 
     def _node(self, node: Node) -> int:
@@ -178,8 +179,8 @@ class _Emitter:
                 return self._node(["index", node, number])
             case syntax.Each():
                 return self._node(["each", node])
-            case syntax.Key(at=at, name=name):
-                return self._node(["key", node, _key(at, name, path)])
+            case syntax.Key(name=name):
+                return self._node(["key", node, _key(name, path)])
 
     def _compare(self, compare: syntax.Compare) -> int:
         left = self.emit(compare.left)
@@ -204,16 +205,9 @@ class _Emitter:
         return reduce(lambda one, other: self._node(["xor", one, other]), nodes)
 
 
-_BY_CONFIGURATION = frozenset({claims.CLAIMS_FACT, claims.FACTS["is_jwt_valid"], claims.FACTS["is_jwt_present"]})
-
-
-def _key(at: syntax.Span, name: bytes, path: syntax.Path) -> str:
+def _key(name: bytes, path: syntax.Path) -> str:
     """The key of a map. Header names are kept in lower case, so they are looked up in lower case."""
-    try:
-        text = name.decode()
-    except UnicodeDecodeError:
-        raise Refusal(at.start, "a key is UTF-8 text") from None
-    return text.lower() if path.base.name in _HEADER_MAPS else text
+    return name.decode().lower() if path.base.name in _HEADER_MAPS else name.decode()
 
 
 def _literal_node(expression: object) -> Node:

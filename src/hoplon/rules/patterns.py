@@ -17,7 +17,7 @@ def regex_fault(pattern: str) -> Fault | None:
 
 def wildcard_fault(pattern: bytes) -> Fault | None:
     """Why a wildcard is refused. `\\*` and `\\\\` are its escapes; `**` is invalid (Cloudflare's page "Operators")."""
-    if not _is_utf8(pattern):
+    if not is_utf8(pattern):
         return "a wildcard is UTF-8 text", "bytes are compared with `contains` or `matches`"
     stars, was_star, rest = 0, False, iter(pattern.decode())
     for character in rest:
@@ -30,7 +30,8 @@ def wildcard_fault(pattern: bytes) -> Fault | None:
     return (f"a wildcard has at most {MAX_STARS} `*`", "use `matches`") if stars > MAX_STARS else None
 
 
-def _is_utf8(value: bytes) -> bool:
+def is_utf8(value: bytes) -> bool:
+    """Whether bytes are text."""
     try:
         value.decode()
     except UnicodeDecodeError:
