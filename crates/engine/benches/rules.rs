@@ -19,7 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let none = phase(&json!([]));
     println!("head of a request without rules: {none:.0} ns");
-    let mut row = |what: &str, rules: Value| println!("{what}: {:.0} ns more", phase(&rules) - none);
+    let row = |what: &str, rules: Value| println!("{what}: {:.0} ns more", phase(&rules) - none);
     row("100 realistic rules, none matching", numbered((0..100).map(realistic)));
     row("10 rules heavy on regular expressions", numbered((0..10).map(heavy)));
     row("100 rules heavy on regular expressions", numbered((0..100).map(heavy)));
