@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use engine::testing::{BundleText, program_rule};
+use engine::hash::SessionSource;
+use engine::testing::{BundleText, ZONE_ID, program_rule};
 use engine::{
     Action, BodyLength, HttpVersion, Keys, Mode, RequestHead, RequestId, ResponseHead, Scheme, Step, Surroundings, Timestamp,
     Transaction, Verdict,
@@ -191,6 +192,14 @@ fn headers_are_there_in_every_phase_that_asks_for_them() {
 fn named_lists_are_looked_into() {
     let rule = program_rule("offices", "custom", &json!([["fact", "ip.src"], ["in_list", 0, "offices"]]), "block");
     assert_eq!(judged(&json!([rule]), Mode::Enforce, "/", &[]).action, Action::Block);
+}
+
+#[test]
+fn the_session_is_the_one_of_the_record() {
+    let hash = Keys::derive(&[0; 32]).session(ZONE_ID, SessionSource::Authorization, b"Bearer x").to_string();
+    let rule = program_rule("whose", "custom", &json!([["fact", "hoplon.session"], ["str", hash], ["eq", 0, 1]]), "log");
+    assert_eq!(found(&judged(&json!([rule]), Mode::Enforce, "/", &[("authorization", "Bearer x")])), ["whose"]);
+    assert_eq!(found(&judged(&json!([rule]), Mode::Enforce, "/", &[("authorization", "Bearer y")])), [""; 0]);
 }
 
 #[test]

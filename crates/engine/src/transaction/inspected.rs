@@ -13,6 +13,7 @@ use super::body::InspectedBody;
 use super::message::{BodyLength, HttpVersion, Scheme};
 use crate::bundle::{Bundle, Zone, ZoneIndex};
 use crate::features::json::JsonBody;
+use crate::hash::Hash64;
 use crate::operations::Operation;
 use crate::timestamp::Timestamp;
 use crate::tokens::{Configuration, Judged};
@@ -38,6 +39,8 @@ pub struct Inspected {
     pub host: Arc<str>,
     /// The zone names the host, or it answered successfully before.
     pub host_known: bool,
+    /// The session's keyed hash, as the record holds it; there once the zone is known.
+    pub session: Option<Hash64>,
     /// A session identifier of the zone is present.
     pub has_identifier: bool,
     /// A CORS preflight.
@@ -79,6 +82,7 @@ impl Inspected {
             client: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
             host: Arc::default(),
             host_known: false,
+            session: None,
             has_identifier: false,
             is_preflight: false,
             has_method_override: false,

@@ -207,6 +207,7 @@ impl Transaction {
             (None, Some(value)) => session(SessionSource::Authorization, value.as_bytes(), false),
             (None, None) => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes(), false),
         });
+        self.inspected.session = self.session.map(|session| session.hash);
         self.inspected.has_identifier = has_identifier;
     }
 
