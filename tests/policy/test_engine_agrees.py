@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from hoplon.identity.policy import Identifier, IdentityPolicy
 from hoplon.model.policy import Policy, Upstream
+from hoplon.model.rules import RulesetPolicy
 from hoplon.operations.policy import OperationsPolicy, SavedOperation
 from hoplon.operations.template import canonical_path, path_fault
 from hoplon.policy.assembly import ZoneVersion, assemble
@@ -16,7 +17,9 @@ from hoplon.policy.document import check_policy
 from hoplon.service.features import FEATURES
 from hoplon.service.policy import default_policy
 from identity.test_policy import IDENTIFIERS
+from limits.test_policy import LIMITING
 from policy.test_document import POLICIES
+from rules.test_policy import RULESETS, SAVED
 
 native = pytest.importorskip("hoplon._native")
 
@@ -49,6 +52,18 @@ def test_a_policy_that_is_accepted_here_loads_there(policy: Policy) -> None:
 def test_session_identifiers_that_are_accepted_here_load_there(identifiers: list[Identifier]) -> None:
     features = {**DEFAULT.features, "identity": IdentityPolicy(tuple(identifiers))}
     assert engine_refuses(replace(DEFAULT, features=features)) == []
+
+
+@given(RULESETS)
+def test_custom_rules_that_are_accepted_here_load_there(rules: RulesetPolicy) -> None:
+    saved = OperationsPolicy("log", (SAVED,))
+    features = {**DEFAULT.features, "operations": saved, "rules": rules}
+    assert engine_refuses(replace(DEFAULT, features=features)) == []
+
+
+@given(LIMITING)
+def test_limits_that_are_accepted_here_load_there(limits: RulesetPolicy) -> None:
+    assert engine_refuses(replace(DEFAULT, features={**DEFAULT.features, "limits": limits})) == []
 
 
 @given(st.lists(st.text("ab.;%2eEfF05cC/\\\u00e9 ~|{}?#\x01", max_size=6), max_size=4))
