@@ -4,6 +4,7 @@ the noun; a ruleset is the ordered rules of one feature in one version. Knows ne
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, get_args
 from uuid import UUID, uuid5
 
@@ -113,6 +114,7 @@ class Ruleset:
     rules: tuple[StoredRule, ...] = field(default=())
 
 
+@lru_cache(maxsize=20_000)
 def rule_id(feature: RuleFeature, ref: str) -> str:
     """The id of a rule that was given none: 32 hexadecimal digits, always the same for the same `ref`."""
     return ref if is_rule_id(ref) else uuid5(_IDS, f"{feature}\n{ref}").hex

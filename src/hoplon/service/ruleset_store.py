@@ -8,11 +8,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import uuid4
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection
 
 from hoplon.errors import Problem
@@ -58,6 +57,8 @@ class RulesetFeature(Protocol):
         """What changes from `old` to `new`, in words."""
 
 
+_KEPT = 12_000
+"""Rules as values and as texts that are kept: changing one of a large ruleset reads and writes one."""
 RULESET_FEATURES: Mapping[RuleFeature, RulesetFeature] = {
     "rules": RulesFeature(),
     "limits": LimitsFeature(),
@@ -118,10 +119,7 @@ class RulesetStore:
         return tuple(StoredRule(rule, row.number, row.last_updated) for rule, row in zip(rules, rows, strict=True))
 
     def _rules(self, rows: Sequence[RuleRow]) -> tuple[Rule, ...]:
-        """Rules are stored with the ids of the rules that they skip, so that none needs another to be read."""
-        feature = RULESET_FEATURES[self.feature]
-        tables = _adapter(feature.rule_table).validate_json(f"[{','.join(row.content for row in rows)}]")
-        return tuple(feature.read_rule(table) for table in tables)
+        return tuple(_rule(self.feature, row.content) for row in rows)
 
     def _save_rules(
         self, connection: Connection, zone_id: str, version: int, now: datetime, rules: Sequence[Rule]
@@ -141,8 +139,7 @@ class RulesetStore:
         return bool(ended or written)
 
     def _row(self, rule: Rule, old: RuleRow | None, place: int, now: datetime) -> RuleRow:
-        table = RULESET_FEATURES[self.feature].write_rule(rule)
-        content = json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        content = _content(self.feature, rule)
         if old is not None and old.content == content:
             return RuleRow(rule.id, place, old.number, content, old.last_updated)
         return RuleRow(rule.id, place, old.number + 1 if old else 1, content, now)
@@ -151,9 +148,17 @@ class RulesetStore:
 def stored_rule(feature: str, content: str) -> tuple[RuleFeature, Rule]:
     """A rule of a row, and whose it is."""
     whose: RuleFeature = "limits" if feature == "limits" else "rules"
-    return whose, RULESET_FEATURES[whose].read_rule(RULESET_FEATURES[whose].rule_table.model_validate_json(content))
+    return whose, _rule(whose, content)
 
 
-@cache
-def _adapter(table: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(list[table])
+@lru_cache(maxsize=_KEPT)
+def _rule(feature: RuleFeature, content: str) -> Rule:
+    """Rules are stored with the ids of the rules that they skip, so that none needs another to be read."""
+    whose = RULESET_FEATURES[feature]
+    return whose.read_rule(whose.rule_table.model_validate_json(content))
+
+
+@lru_cache(maxsize=_KEPT)
+def _content(feature: RuleFeature, rule: Rule) -> str:
+    table = RULESET_FEATURES[feature].write_rule(rule)
+    return json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
