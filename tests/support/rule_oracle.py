@@ -168,6 +168,8 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _call(call: syntax.Call, facts: Facts, lists: Lists | None) -> Any:
+    if call.name in ("query", "body"):
+        return _authorization(call, facts)
     first, *others = (value_of(argument, facts, lists) for argument in call.arguments)
     if call.name == "concat":
         first, *others = (str(one).encode() if isinstance(one, int) else one for one in (first, *others))
@@ -184,6 +186,24 @@ def _applied(name: str, first: Any, others: list[Any]) -> Any:
     if first is MISSING or MISSING in others:
         return MISSING
     return FUNCTIONS[name](first, *others)
+
+
+def _authorization(call: syntax.Call, facts: Facts) -> Any:
+    """A parameter or JSON value whose name stands twice is none: who knows which one the upstream takes."""
+    name = value_of(call.arguments[0], facts, None)
+    if call.name == "query":
+        values = facts["http.request.uri.args"].get(name.decode(), [])
+        return _url_decode(values[0]) if len(values) == 1 else MISSING
+    steps = re.findall(rb"\.([a-z]+)|\[([0-9]+)\]", name) if name.startswith(b"$") else [(name, b"")]
+    found = _lookup(facts["http.request.body.raw"], [int(at) if at else key for key, at in steps], _unique)
+    if isinstance(found, bool):
+        return b"true" if found else b"false"
+    return found.encode() if isinstance(found, str) else MISSING
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in members]
+    return {name: value for name, value in members if names.count(name) == 1}
 
 
 def _concat(parts: list[Any]) -> Any:
@@ -246,10 +266,11 @@ def _url_decode_once(source: bytes, *, with_unicode: bool) -> bytes:
     return bytes(found)
 
 
-def _lookup(source: bytes, keys: Sequence[bytes | int]) -> Any:
+def _lookup(source: bytes, keys: Sequence[bytes | int], members: Callable[..., dict[str, Any]] = dict) -> Any:
     """The JSON value that the keys lead to; numbers as they are written, wrapped to tell them apart."""
+    numbers: dict[str, Any] = {"parse_int": _Written, "parse_float": _Written, "parse_constant": _refuse}
     try:
-        found = json.loads(source.decode(), parse_int=_Written, parse_float=_Written, parse_constant=_refuse)
+        found = json.loads(source.decode(), object_pairs_hook=members, **numbers)
     except (ValueError, RecursionError):
         return MISSING
     for key in keys:

@@ -6,12 +6,14 @@ capital letters, escapes, bytes that are no UTF-8, JSON, Base64.
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from ipaddress import ip_network
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from hoplon.rules.around import ListKind
 from support.rule_requests import Request
 
 WORDS = (b"", b"a", b"A", b"b", b"ab", b"aB", b"/a", b"/a/b", b"a+b", b"a%20b", b"%2561", b"%u0041", b"YQ==", b"YQ")
@@ -59,16 +61,44 @@ def raw(value: bytes) -> str:
         return quoted(value)
 
 
+LISTS: tuple[dict[str, Any], ...] = (
+    {"name": "nets", "kind": "ip", "items": ["192.0.2.0/24", "2001:db8::1"]},
+    {"name": "words", "kind": "string", "items": ["", "a", "A", "/a", "aB", "é"]},
+    {"name": "numbers", "kind": "int", "items": [-1, 0, 3, 2**63 - 1]},
+    {"name": "hosts", "kind": "hostname", "items": ["a.example", "*.example.com", "a"]},
+)
+"""Named lists as the engine takes them."""
+KINDS: dict[str, ListKind] = {each["name"]: each["kind"] for each in LISTS}
+
+
+def is_in_list(name: str, value: Any) -> bool:
+    """Whether a value is in one of LISTS; host names are compared without case, a wildcard is what is below it."""
+    kind, items = next((each["kind"], each["items"]) for each in LISTS if each["name"] == name)
+    if kind == "ip":
+        return any(value in ip_network(item) for item in items)
+    if kind == "int":
+        return value in items
+    if kind == "string":
+        return value in [item.encode() for item in items]
+    lower = value.lower()
+    return any(lower == item.encode() or (item[0] == "*" and lower.endswith(item[1:].encode())) for item in items)
+
+
 Write = Callable[[], str]
 T = TypeVar("T")
 
 
 class Writer:
-    """Writes expressions over the fields that there are, as the dice fall; `depth` bounds how deep they nest."""
+    """Writes expressions over the fields that there are, as the dice fall; `depth` bounds how deep they nest.
 
-    def __init__(self, dice: Random, fields: Collection[str]) -> None:
+    `lists`: those of LISTS are there. `claims`: two values are compared too, as authorization does.
+    """
+
+    def __init__(self, dice: Random, fields: Collection[str], *, lists: bool = False, claims: bool = False) -> None:
         self._dice = dice
         self._fields = fields
+        self._lists = lists
+        self._claims = claims
 
     def condition(self, depth: int = 3) -> str:
         """What gives one Boolean."""
@@ -78,6 +108,7 @@ class Writer:
             lambda: f"{self.address()} {self.address_test()}",
             lambda: f"{self._one('starts_with', 'ends_with')}({self.string(depth - 1)}, {self.literal()})",
             lambda: self._one("ssl", "true", "false"),
+            *((lambda: f"{self._claimed(depth)} {self._one('eq', 'ne')} {self._claimed(depth)}",) * self._claims),
         )
         if depth <= 0:
             return self._any(*simple)
@@ -155,6 +186,14 @@ class Writer:
             lambda: f"lookup_json_string({strings}, {self.json_keys()})",
         )
 
+    def _claimed(self, depth: int) -> str:
+        """A value that authorization compares with another."""
+        return self._any(
+            lambda: f'query("{self._one(*NAMES)}")',
+            lambda: f'body("{self._one("a", "b", "$.a", "$.a.b", "$.b[1]", "$[0]")}")',
+            lambda: self.string(depth - 1),
+        )
+
     def literal(self) -> str:
         """A string that is written out."""
         return self._one(quoted, raw)(self._one(*VALUES))
@@ -171,6 +210,7 @@ class Writer:
             lambda: f"in {{{' '.join(self.literal() for _ in range(self._dice.randint(1, 4)))}}}",
             lambda: f'{self._one("matches", "~")} r#"{self._one(*PATTERNS)}"#',
             lambda: f'{self._one("wildcard", "strict wildcard")} r"{self.wildcard()}"',
+            *((lambda: f"in ${self._one('words', 'hosts')}",) * self._lists),
         )
 
     def wildcard(self) -> str:
@@ -183,6 +223,7 @@ class Writer:
         return self._any(
             lambda: f"{self._one('eq', 'ne', 'lt', 'le', 'gt', 'ge', '<', '&', 'bitwise_and')} {self._one(*NUMBERS)}",
             lambda: f"in {{{' '.join(self._numbers() for _ in range(self._dice.randint(1, 4)))}}}",
+            *((lambda: "in $numbers",) * self._lists),
         )
 
     def address_test(self) -> str:
@@ -191,6 +232,7 @@ class Writer:
         return self._any(
             lambda: f"{self._one('eq', 'ne', '==', '!=')} {self._one(*ADDRESSES)}",
             lambda: f"in {{{' '.join(self._several((*ADDRESSES, *networks), 4))}}}",
+            *((lambda: "in $nets",) * self._lists),
         )
 
     def _joined(self, operand: Write) -> str:
