@@ -1,6 +1,6 @@
 """The Rust half as Python sees it (crates/python): the engine, the gateway, and the tables that documentation is made from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Literal, TypeAlias, TypedDict
 
@@ -76,6 +76,98 @@ class Explanation(TypedDict):
     inspection: Inspection
     rules: list[RuleAnswer]
     programs: list[ProgramAnswer]
+
+class Skipped(TypedDict):
+    """Records that were not judged: refused as HTTP whatever the policy is; their host is not this zone's under this policy."""
+
+    refused: int
+    elsewhere: int
+
+class WouldCounts(TypedDict):
+    allow: int
+    log: int
+    block: int
+    unknown: int
+
+class WasCounts(TypedDict):
+    allow: int
+    log: int
+    block: int
+    refuse: int
+
+class SessionCounts(TypedDict):
+    all: int
+    allow: int
+    log: int
+    block: int
+    unknown: int
+
+class ReplayedRule(TypedDict):
+    """One rule on one operation (None: no saved one was called, or the record does not tell). `matched`: for certain; `decided`: of
+    them, those whose verdict it made; `unknown`: it may have matched. Sessions and examples are those of `matched`."""
+
+    rule: str
+    stage: Literal["custom", "limits", "features"]
+    action: Literal["log", "block", "skip"]
+    violation: str
+    operation: str | None
+    operation_path: str | None
+    method: str | None
+    matched: int
+    decided: int
+    unknown: int
+    sessions: int
+    examples: list[str]
+
+class ReplayExamples(TypedDict):
+    log: list[str]
+    block: list[str]
+    unknown: list[str]
+    newly_blocked: list[str]
+
+class ReplayResult(TypedDict):
+    """What would have become of the records in the mode `enforce`, and what had become of them. Times are microseconds since 1970 of
+    the first and the last record; examples are record ids. `sessions_exact` false: some number of sessions is at least what it says."""
+
+    records: int
+    since: int | None
+    until: int | None
+    skipped: Skipped
+    would: WouldCounts
+    was: WasCounts
+    newly_blocked: int
+    no_longer_blocked: int
+    sessions: SessionCounts
+    sessions_exact: bool
+    rules: list[ReplayedRule]
+    unknown_facts: dict[str, int]
+    examples: ReplayExamples
+
+class Replay:
+    """A zone's policy that stored records are judged by, with exactly the engine's rules. What hangs on something that records do not
+    hold stays unknown, with the fact's name; nothing is guessed.
+
+    `manifest` and `parts` (by SHA-256) as `check_bundle` takes them; `examples`: ids kept of each kind. ValueError when the bundle does
+    not load (one reason a line), or has no such zone.
+    """
+
+    def __init__(self, manifest: bytes, parts: Mapping[str, bytes], zone: str, *, examples: int = 5) -> None: ...
+    def update(self, ipc: bytes) -> int:
+        """Judge the rows of an Arrow IPC stream of `records` (columns by name, in the order of time); gives their number.
+
+        ValueError when it is no such stream, or lacks a column.
+        """
+
+    def merge(self, other: Replay) -> None:
+        """Add the counts of another replay of the same bundle and zone over other records. ValueError when it is of another one."""
+
+    def result(self) -> ReplayResult:
+        """What was found so far."""
+
+    def explain(self, ipc: bytes, programs: Sequence[str], lists: str | None = None) -> list[ProgramAnswer]:
+        """What programs (JSON; `lists` is the part in JSON that they may name) come to, node by node, over the one record in an Arrow
+        IPC stream. Counts nothing. ValueError when a program does not load or the stream does not hold exactly one row.
+        """
 
 class Engine:
     """A bundle, loaded: judges whole requests exactly as the gateway does.

@@ -17,6 +17,9 @@ mod uri;
 
 use std::fmt::Display;
 
+pub(crate) use operations::{path_variable, path_variables};
+pub(crate) use uri::extension;
+
 use crate::fact::FactDef;
 use crate::transaction::Scene;
 use crate::violation::{Refusal, ViolationDef};

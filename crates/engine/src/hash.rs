@@ -14,6 +14,12 @@ use crate::limits::KeySecret;
 pub struct Hash64(pub u64);
 
 impl Hash64 {
+    /// From the 16 hex digits of a record.
+    #[must_use]
+    pub fn parse(digits: &str) -> Option<Self> {
+        (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok().map(Self)).flatten()
+    }
+
     /// The first 8 of the 16 hex digits: what stands in a redacted path or key.
     #[must_use]
     pub fn short(self) -> ShortHash {
@@ -55,6 +61,12 @@ pub enum SessionSource {
 }
 
 impl SessionSource {
+    /// The source of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Identifier, Self::Authorization, Self::ClientAddress].into_iter().find(|source| source.as_str() == word)
+    }
+
     /// The word that the record's `session_source` column holds.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -46,6 +46,12 @@ pub struct Identity {
 }
 
 impl Identifiers {
+    /// Whether none is named.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The first identifier that the request carries; an empty value is none. Of several values of one name, the first.
     #[must_use]
     pub fn find<'t>(&self, headers: &'t HeaderMap, claims: impl Claims<'t>) -> Option<Identity> {

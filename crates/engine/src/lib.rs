@@ -15,6 +15,7 @@ pub mod observe;
 pub mod operations;
 pub mod program;
 pub mod record;
+pub mod replay;
 pub mod rules;
 pub mod testing;
 pub mod timestamp;

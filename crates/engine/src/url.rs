@@ -67,6 +67,14 @@ impl Anomaly {
     ];
 }
 
+impl Anomaly {
+    /// Its word in records and in the fact.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("", |(_, word, _)| word)
+    }
+}
+
 impl Anomalies {
     /// Whether nothing was odd.
     #[must_use]

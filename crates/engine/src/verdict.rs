@@ -37,6 +37,12 @@ impl Action {
         }
     }
 
+    /// The action of this word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Allow, Self::Log, Self::Block, Self::Refuse].into_iter().find(|action| action.as_str() == word)
+    }
+
     /// Whether the transaction goes on.
     #[must_use]
     pub const fn passes(self) -> bool {

@@ -86,10 +86,29 @@ pub struct Asked {
     answer: Answer,
 }
 
+/// One program's answer, its type and its nodes.
+pub struct Explained(Answer, Type, Vec<Traced>);
+
+impl Explained {
+    /// Asks a program.
+    pub fn of(program: &Program, facts: &impl Facts) -> Self {
+        Self(Answer::of(program, facts), program.result(), program.trace(facts))
+    }
+
+    /// As `Engine.explain` gives it.
+    pub fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let Self(given, result_type, nodes) = self;
+        let row = answer(py, given)?;
+        row.set_item("type", result_type.to_string())?;
+        row.set_item("nodes", nodes.iter().map(|node| traced(py, node)).collect::<PyResult<Vec<_>>>()?)?;
+        Ok(row)
+    }
+}
+
 /// Everything that is explained of one request.
 pub struct Explanation {
     rules: Vec<Asked>,
-    programs: Vec<(Answer, Type, Vec<Traced>)>,
+    programs: Vec<Explained>,
 }
 
 impl Explanation {
@@ -102,8 +121,7 @@ impl Explanation {
             phase: rule.phase.as_str(),
             answer: Answer::of(&rule.when, scene),
         });
-        let traced = |program: &Program| (Answer::of(program, scene), program.result(), program.trace(scene));
-        Self { rules: asked.collect(), programs: programs.iter().map(traced).collect() }
+        Self { rules: asked.collect(), programs: programs.iter().map(|program| Explained::of(program, scene)).collect() }
     }
 
     /// As `Engine.explain` gives it.
@@ -115,12 +133,7 @@ impl Explanation {
             row.set_item("phase", asked.phase)?;
             Ok(row)
         });
-        let programs = self.programs.iter().map(|(given, result_type, nodes)| {
-            let row = answer(py, given)?;
-            row.set_item("type", result_type.to_string())?;
-            row.set_item("nodes", nodes.iter().map(|node| traced(py, node)).collect::<PyResult<Vec<_>>>()?)?;
-            Ok(row)
-        });
+        let programs = self.programs.iter().map(|program| program.to_dict(py));
         let explanation = PyDict::new(py);
         explanation.set_item("rules", rules.collect::<PyResult<Vec<_>>>()?)?;
         explanation.set_item("programs", programs.collect::<PyResult<Vec<_>>>()?)?;

@@ -80,6 +80,7 @@ impl Kept {
             sampler: Arc::default(),
             literals: Arc::default(),
             hosts: Arc::default(),
+            limits: Arc::default(),
         }
     }
 }
@@ -166,8 +167,12 @@ impl Engine {
         let client = client.parse().map_err(|_| PyValueError::new_err("client: an IP address"))?;
         let request = Request { method, url: Url::parse(url)?, headers: header_map(headers)?, body, client };
         let response = response.map(|(status, headers, body)| PyResult::Ok((status, header_map(headers)?, body))).transpose()?;
-        let (judged, explanation) = py
-            .detach(|| (self.judge(&request, response.as_ref(), mode), self.explanation(&request, response.as_ref(), &programs)));
+        let (judged, explanation) = py.detach(|| {
+            (
+                self.apart().judge(&request, response.as_ref(), mode, None),
+                self.apart().explanation(&request, response.as_ref(), &programs),
+            )
+        });
         let row = explanation.to_dict(py)?;
         row.set_item("inspection", judged.to_dict(py)?)?;
         Ok(row)
@@ -282,6 +287,13 @@ impl Engine {
         judged
     }
 
+    /// The same engine with counters of its own: what is only explained is not counted.
+    fn apart(&self) -> Self {
+        let limits = Limits { counters: Counters::new(0), steady: SteadyClock::default() };
+        let kept = Kept { limits: limits.into(), ..self.kept.clone() };
+        Self { bundle: Arc::clone(&self.bundle), has_bundle: self.has_bundle, keys: self.keys.clone(), kept }
+    }
+
     /// Under a mode in which no rule stops the request, so that every phase is reached and every fact is there.
     fn explanation(
         &self,
@@ -293,10 +305,11 @@ impl Engine {
         let id = RequestId::new(now, random);
         let mut transaction = Transaction::begin(Arc::clone(&self.bundle), &self.keys, id, now, Mode::Log);
         transaction.keep_body();
-        self.judge_request(&mut transaction, request);
+        self.judge_request(&mut transaction, request, None);
         if let Some((status, headers, body)) = response {
             let head = ResponseHead { status: *status, headers, body: length(body) };
-            decide(transaction.response_head(&head), &mut transaction, body);
+            let step = transaction.response_head(&head);
+            self.decide(step, &mut transaction, None, body, None);
         }
         let scene = transaction.scene(&request.headers, response.map(|(_, headers, _)| headers));
         Explanation::of(&scene, programs)
@@ -379,10 +392,7 @@ fn load(bundles: &Path, cache: &Arc<TokenCache>) -> PyResult<Bundle> {
     let read = |path: PathBuf| std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()));
     let manifest = read(bundles.join("current")).map_err(PyOSError::new_err)?;
     let tokens = tokens::inputs(bundles, cache)?;
-    Bundle::load_with(&manifest, &mut |hash| read(bundles.join("parts").join(hash)), &tokens).map_err(|errors| {
-        let lines: Vec<_> = errors.0.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
-        PyValueError::new_err(lines.join("\n"))
-    })
+    Bundle::load_with(&manifest, &mut |hash| read(bundles.join("parts").join(hash)), &tokens).map_err(crate::sentences)
 }
 
 fn header_map(headers: Headers) -> PyResult<HeaderMap> {

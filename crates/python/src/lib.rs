@@ -4,6 +4,8 @@
 mod exchange;
 mod explain;
 mod inspection;
+mod recorded;
+mod replay;
 mod rows;
 mod tables;
 mod tokens;
@@ -44,9 +46,16 @@ fn load(manifest: &[u8], parts: &HashMap<String, Vec<u8>>) -> Result<Bundle, eng
     Bundle::load(manifest, &mut |hash| parts.get(hash).cloned().ok_or_else(|| "the part is missing".to_owned()))
 }
 
+/// Every reason why a bundle does not load, one a line.
+fn sentences(errors: engine::LoadErrors) -> PyErr {
+    let lines: Vec<_> = errors.0.iter().map(|error| format!("{}: {}", error.path, error.message)).collect();
+    PyValueError::new_err(lines.join("\n"))
+}
+
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<inspection::Engine>()?;
+    module.add_class::<replay::Replay>()?;
     module.add_class::<exchange::Exchange>()?;
     module.add_function(wrap_pyfunction!(version, module)?)?;
     module.add_function(wrap_pyfunction!(serve, module)?)?;

@@ -136,6 +136,12 @@ impl Bundle {
         &self.zones[index.index()]
     }
 
+    /// The place of the zone with this id.
+    #[must_use]
+    pub fn zone_index(&self, id: &str) -> Option<ZoneIndex> {
+        self.zones.iter().position(|zone| *zone.id == *id).map(|index| ZoneIndex(index as u32))
+    }
+
     /// All zones, in the manifest's order.
     #[must_use]
     pub fn zones(&self) -> &[Zone] {

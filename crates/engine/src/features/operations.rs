@@ -44,9 +44,16 @@ pub(super) const VIOLATIONS: &[RuleViolation] = &[RuleViolation {
 /// The variables of the operation that is called, in the order of the path.
 fn variables<'t>(t: &Scene<'t>) -> impl Iterator<Item = (&'t str, Value<'t>)> {
     let template = t.seen.operation().map_or("", |operation| &*operation.path);
-    let variable = |(name, value): (&'t str, &'t str)| {
-        let name = name.strip_prefix('{')?.strip_suffix('}')?;
-        Some((name, Value::String(decoded(value.as_bytes()))))
-    };
-    segments(template).zip(segments(t.seen.path())).filter_map(variable)
+    path_variables(template, t.seen.path()).map(|(name, value)| (name, path_variable(value)))
+}
+
+/// The variables of a template with the segments of a path that stand in their places, as they are written.
+pub(crate) fn path_variables<'t>(template: &'t str, path: &'t str) -> impl Iterator<Item = (&'t str, &'t str)> {
+    let variable = |(name, value): (&'t str, &'t str)| Some((name.strip_prefix('{')?.strip_suffix('}')?, value));
+    segments(template).zip(segments(path)).filter_map(variable)
+}
+
+/// A variable's value, from its segment.
+pub(crate) fn path_variable(segment: &str) -> Value<'_> {
+    Value::String(decoded(segment.as_bytes()))
 }

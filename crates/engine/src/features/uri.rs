@@ -81,7 +81,7 @@ fn owned(text: Cow<'_, str>) -> Fact<'_> {
 }
 
 /// `/.mp3`, `/foo` and `/foo.` have none.
-fn extension(path: &str) -> Fact<'_> {
+pub(crate) fn extension(path: &str) -> Fact<'_> {
     let name = path.rsplit('/').next().unwrap_or_default();
     let extension = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()).map_or("", |(_, extension)| extension);
     match extension.bytes().any(|byte| byte.is_ascii_uppercase()) {

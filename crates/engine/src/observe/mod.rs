@@ -27,6 +27,7 @@ pub use redact::{
     NAME_BYTES, OTHER_METHOD, PATH_BYTES, PathPlan, SEGMENT_BYTES, describe, media_type, redact_host, redact_method, redact_name,
     redact_path,
 };
+pub(crate) use redact::{Redacted, redacted};
 pub use rows::{EXACT_NUMBER, LITERAL_BYTES};
 pub use sample::Sample;
 pub use sampler::Sampler;

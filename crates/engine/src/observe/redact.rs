@@ -101,6 +101,35 @@ fn redact_segment<'s>(segment: &'s str, announced: Announces, keys: &Keys) -> Co
     }
 }
 
+/// How a segment of a recorded path came to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Redacted {
+    /// For what stood before it, or for its own look.
+    Announced,
+    /// For its own look only.
+    Detected,
+}
+
+/// Whether this segment of a recorded path, or a part of it, was replaced. No normalised path holds a `<`.
+pub(crate) fn redacted(segment: &str) -> Option<Redacted> {
+    match segment {
+        _ if !segment.contains('<') => None,
+        "<secret>" => Some(Redacted::Announced),
+        _ => Some(Redacted::Detected),
+    }
+}
+
+impl Redacted {
+    /// Whether a segment with this text can have been replaced in this way.
+    pub(crate) fn may_stand_for(self, text: &str) -> bool {
+        let looks_secret = || redact_segment(text, Announces::Nothing, &Keys::derive(&[0; 32])) != text;
+        match self {
+            Self::Announced => !is_plain_word_of_a_path(text) || looks_secret(),
+            Self::Detected => looks_secret(),
+        }
+    }
+}
+
 /// Short words and short numbers: most segments, for which nothing has to be searched.
 fn is_plainly_harmless(segment: &str) -> bool {
     segment.len() < 12 && segment.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')

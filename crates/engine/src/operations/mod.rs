@@ -4,6 +4,7 @@
 //! Literal beats variable at every level: host labels first (from the last to the first; an exact host beats one with variables, and that beats `*`), then path
 //! segments from left to right, then the same trailing slash. HEAD is GET where no HEAD operation fits.
 
+pub(crate) mod recorded;
 pub(crate) mod template;
 mod trie;
 

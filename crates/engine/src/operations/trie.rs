@@ -44,6 +44,17 @@ impl Trie {
         })
     }
 
+    /// The literals below every node, in the order of nodes.
+    pub fn literals(&self) -> impl Iterator<Item = Vec<&str>> {
+        self.nodes.iter().map(|node| node.literals.keys().map(|literal| &**literal).collect())
+    }
+
+    /// Where this part of a key leads: to the same literal, and to the variable.
+    pub fn children(&self, node: Node, part: &str) -> impl Iterator<Item = Node> {
+        let branches = &self.nodes[node as usize];
+        branches.literals.get(part).copied().into_iter().chain(branches.variable.filter(|_| !part.is_empty()))
+    }
+
     /// What `accept` gives for the first node that fits the whole key and that it accepts, the most literal first. A variable
     /// fits any text but the empty one. Visits no node twice.
     pub fn find<T>(&self, node: Node, key: &[&str], accept: &mut impl FnMut(Node) -> Option<T>) -> Option<T> {

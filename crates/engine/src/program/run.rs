@@ -71,13 +71,15 @@ impl<'f, F: Facts> Run<'f, F> {
         }
     }
 
-    /// `and`, `or`: settled by the first item that is false, or true; a gap counts only when none is (Kleene).
+    /// `and`, `or`: settled by the first item that is false, or true; a gap counts only when none is (Kleene), and before all others what
+    /// was not recorded, for it could have settled it.
     fn settled(&self, items: &[Id], by: bool) -> Result<bool, Gap> {
         let mut gap = None;
         for item in items {
             match self.truth(*item) {
                 Ok(truth) if truth == by => return Ok(by),
                 Ok(_) => {}
+                Err(found) if found == Gap::NotRecorded => gap = Some(found),
                 Err(found) => gap = gap.or(Some(found)),
             }
         }

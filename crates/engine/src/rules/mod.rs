@@ -116,6 +116,12 @@ impl Rules {
         &self.groups[stage as usize][phase as usize].rules
     }
 
+    /// The one at this place of the bundle.
+    #[must_use]
+    pub fn at(&self, place: u32) -> Option<&Rule> {
+        self.groups.iter().flatten().flat_map(|group| &group.rules).find(|rule| rule.place == place)
+    }
+
     /// Those of them that are about this operation, or about every request.
     pub fn about(&self, stage: Stage, phase: Phase, operation: Option<u32>) -> impl Iterator<Item = &Rule> {
         let group = &self.groups[stage as usize][phase as usize];
@@ -179,6 +185,22 @@ impl Rule {
     #[must_use]
     pub fn facts(&self) -> &[&'static FactDef] {
         self.when.facts()
+    }
+
+    /// What it says of what it matches: log, block or skip.
+    #[must_use]
+    pub fn action_word(&self) -> &'static str {
+        match self.action {
+            RuleAction::Log => "log",
+            RuleAction::Block => "block",
+            RuleAction::Skip => "skip",
+        }
+    }
+
+    /// The stable code of what it finds.
+    #[must_use]
+    pub fn violation_code(&self) -> &'static str {
+        self.violation.def.code
     }
 
     fn judge(&self, scene: &Scene<'_>, judging: &mut Judging<'_>) {

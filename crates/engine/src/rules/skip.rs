@@ -24,7 +24,7 @@ pub struct Skip {
 pub struct Skips(SmallVec<[(u32, Arc<Skip>); 1]>);
 
 impl Skips {
-    pub(super) fn add(&mut self, place: u32, skip: &Arc<Skip>) {
+    pub(crate) fn add(&mut self, place: u32, skip: &Arc<Skip>) {
         self.0.push((place, skip.clone()));
     }
 
@@ -40,7 +40,7 @@ impl Skips {
         self.0.iter().any(|(_, skip)| skip.rules.iter().any(|skipped| **skipped == *id))
     }
 
-    pub(super) fn has_rule(&self, rule: &Rule) -> bool {
+    pub(crate) fn has_rule(&self, rule: &Rule) -> bool {
         match rule.stage {
             Stage::Custom => {
                 self.0.iter().any(|(place, skip)| *place < rule.place && (skip.rest || skip.rules.contains(&rule.id)))
