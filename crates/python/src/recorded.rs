@@ -16,6 +16,7 @@ use engine::{Action, Timestamp};
 /// A sentence: it is no such stream, a column is missing or of another type.
 pub fn each_row(ipc: &[u8], mut take: impl FnMut(&RecordRow<'_>)) -> Result<u64, String> {
     let reader = StreamReader::try_new(Cursor::new(ipc), None).map_err(|error| format!("is no Arrow IPC stream: {error}"))?;
+    Columns::of(&RecordBatch::new_empty(reader.schema()))?;
     let mut rows = 0;
     for batch in reader {
         let batch = batch.map_err(|error| format!("is cut off or damaged: {error}"))?;
