@@ -16,10 +16,9 @@ from hoplon.service import token_rules as service
 from hoplon.service.token_preview import PreviewFilter, find_operation, preview
 from hoplon.service.token_rules import Position, RuleEdit, RuleFilter
 from hoplon.tokens.model import MAX_RULES, Action, TokenRule
-from hoplon.tokens.selection import State
+from hoplon.tokens.selection import STATES, State
 
 MAX_SELECTED = 10_000
-STATES: tuple[State, ...] = ("included", "excluded", "ignored")
 
 
 class IncludeBody(Lenient):
@@ -261,7 +260,7 @@ def preview_rule(request: ApiRequest) -> Answer:
     found = preview(request.workspace, request.zone_id, members["hosts"], members["exclude"], wanted)
     page = page_of(found.shown, query["page"], query["per_page"])
     shown = answer_page(page, lambda pair: _previewed_form(*pair))
-    counts = {state: found.counts.get(state, 0) for state in STATES}
+    counts = found.counts
     form: PreviewForm = {
         "operations": shown.result,
         "total": sum(counts.values()),

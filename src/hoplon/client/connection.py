@@ -5,7 +5,7 @@ the named server only.
 """
 
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -27,12 +27,14 @@ _MESSAGE_HEADER = "hoplon-message"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A success: its result (None where there is none), what it says about paging, its content, its ETag's version."""
+    """A success: its result (None where there is none), what it says about paging, its content, its ETag's version, and
+    what else it has to say."""
 
     result: Any
     info: Mapping[str, Any]
     content: bytes
     version: int | None
+    messages: Sequence[Mapping[str, Any]] = ()
 
 
 class Connection:
@@ -108,7 +110,8 @@ class Connection:
         envelope = self._envelope(response)
         if not response.is_success:
             raise _refusal(response, envelope, self._server)
-        return Reply(envelope.get("result"), envelope.get("result_info") or {}, response.content, _version(response))
+        info, messages = envelope.get("result_info") or {}, envelope.get("messages") or ()
+        return Reply(envelope.get("result"), info, response.content, _version(response), messages)
 
     def _envelope(self, response: httpx2.Response) -> dict[str, Any]:
         """The document in the envelope that every answer of a Hoplon has."""

@@ -15,6 +15,7 @@ from hoplon.client.local_decisions import LocalDecisions
 from hoplon.client.local_labels import LocalLabels
 from hoplon.client.local_operations import LocalOperations
 from hoplon.client.local_rulesets import LocalRulesets
+from hoplon.client.local_token_validation import LocalTokenValidation
 from hoplon.errors import HoplonError
 from hoplon.model.gateway import RemoteGateway
 from hoplon.model.mode import Mode
@@ -66,6 +67,7 @@ class Local:
         self.policy = LocalPolicy(self._store)
         self.operations = LocalOperations(self._store.workspace)
         self.labels = LocalLabels(self._store.workspace)
+        self.token_validation = LocalTokenValidation(self._store.workspace)
         self.decisions = LocalDecisions(self._store.workspace)
         self.rules = LocalRulesets(self._store.workspace, "rules")
         self.limits = LocalRulesets(self._store.workspace, "limits")

@@ -10,6 +10,7 @@ from hoplon.client.remote_labels import RemoteLabels
 from hoplon.client.remote_operations import RemoteOperations
 from hoplon.client.remote_policy import RemotePolicy
 from hoplon.client.remote_rulesets import RemoteRulesets
+from hoplon.client.remote_token_validation import RemoteTokenValidation
 from hoplon.client.remote_zones import RemoteGateways, RemoteMode, RemoteZones
 
 
@@ -30,6 +31,7 @@ class Remote:
         self.audit = RemoteAudit(self._connection)
         self.operations = RemoteOperations(self._connection, self.zones)
         self.labels = RemoteLabels(self._connection, self.zones)
+        self.token_validation = RemoteTokenValidation(self._connection, self.zones)
         self.rules = RemoteRulesets(self._connection, self.zones, "rules")
         self.limits = RemoteRulesets(self._connection, self.zones, "limits")
         self.decisions = RemoteDecisions(self._connection, self.zones)

@@ -10,6 +10,7 @@ from hoplon.browsers.policy import BrowsersPolicy
 from hoplon.model.policy import Policy
 from hoplon.model.rules import RulesetPolicy
 from hoplon.operations.policy import FALLTHROUGH_RULE, OperationsPolicy
+from hoplon.tokens.model import TokensPolicy
 
 RuleNames = Callable[[Any], Mapping[str, str]]
 """A feature's policy value to the name of each of its rules, by id."""
@@ -41,9 +42,15 @@ def _rules(policy: RulesetPolicy) -> Mapping[str, str]:
     return {rule.id: rule.description or rule.ref for rule in policy.rules if rule.description or rule.ref}
 
 
+def _tokens(policy: TokensPolicy) -> Mapping[str, str]:
+    rules = {rule.id: rule.title or rule.description for rule in policy.rules if rule.title or rule.description}
+    return rules | {each.id: each.description or str(each) for each in policy.authorization}
+
+
 NAMES: Mapping[str, RuleNames] = {
     "operations": _operations,
     "browsers": _browsers,
     "rules": _rules,
     "limits": _rules,
+    "tokens": _tokens,
 }

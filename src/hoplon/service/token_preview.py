@@ -1,6 +1,5 @@
 """What a token rule's selector would take: every saved operation with its state, before the rule is made."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from hoplon.service.changes import known_zone
 from hoplon.service.workspace import Workspace
 from hoplon.storage import operations
 from hoplon.storage.database import reading
-from hoplon.tokens.selection import State, operation_of, state_of
+from hoplon.tokens.selection import STATES, State, operation_of, state_of
 
 find_operation = operation_of(operation_id)
 """What names an operation (its id, or words) to its id."""
@@ -48,7 +47,7 @@ def preview(
     judged = [(each, state_of(lower, excluded, each)) for each in saved]
     return Preview(
         tuple(pair for pair in judged if _is_wanted(*pair, wanted)),
-        Counter(state for _, state in judged),
+        {state: sum(found == state for _, found in judged) for state in STATES},
         tuple(sorted({each.host for each, state in judged if state == "included"})),
         tuple(sorted({each.host for each in saved})),
     )

@@ -4,6 +4,7 @@ What a token cannot be verified with is left out and said; what nobody may hand 
 secret of an HMAC key travels apart from its Key, until it is stored and the Key names it.
 """
 
+import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
@@ -232,7 +233,17 @@ def _read(jwk: Mapping[str, Any], kept: Mapping[tuple[str, str], Key]) -> tuple[
         return _read_symmetric(jwk, alg, kept)
     members = {name: _text(jwk, name) for name in _MEMBERS[kty]}
     members = _READERS[kty](members, ALGORITHMS[alg])
-    return Key(kty, alg, _kid(jwk, kty, members), tuple(sorted(members.items()))), None
+    key = Key(kty, alg, _kid(jwk, kty, members), tuple(sorted(members.items())))
+    _ask_engine(key)
+    return key, None
+
+
+def _ask_engine(key: Key) -> None:
+    """The engine has the last word: it also knows moduli that can be factored (ROCA). Raises _UnfitError."""
+    from hoplon import _native
+
+    if refused := _native.check_token_key(json.dumps(key.as_jwk())):
+        raise _UnfitError(f"`{refused[0]}` {refused[1]}", "make another key")
 
 
 def _algorithm(jwk: Mapping[str, Any]) -> str:

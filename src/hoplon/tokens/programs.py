@@ -1,7 +1,6 @@
 """Token rules and authorization to rules of the engine (stage `features`). Both act on what is not true, and neither
 acts on a CORS preflight: a browser sends it without the token."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,16 +18,13 @@ RULE, NOT_AUTHORIZED = "tokens.rule", "tokens.authorization"
 
 
 def compile_rules(policy: TokensPolicy, around: Surroundings, operation_id: OperationId) -> Iterator[dict[str, Any]]:
-    """One rule of the engine for each token rule, more (`<id>#2` …) where it takes some operations on some hosts only;
+    """One rule of the engine for each token rule, several of one id where it takes some operations on some hosts only;
     what takes no operation gives none."""
     programs = {rule.id: compile_rule(rule.expression, policy) for rule in policy.rules if rule.enabled}
-    entries: Counter[str] = Counter()
     for applied in apply_rules(policy.rules, around.operations, operation_of(operation_id)):
         rule = applied.rule
-        entries[rule.id] += 1
-        name = rule.id if entries[rule.id] == 1 else f"{rule.id}#{entries[rule.id]}"
         when = _unless(programs[rule.id].program, applied.hosts, applied.others)
-        yield _entry(name, rule.action, RULE, when, applied.operations)
+        yield _entry(rule.id, rule.action, RULE, when, applied.operations)
 
 
 def compile_authorization(

@@ -5,7 +5,7 @@ An operation saved for any host (or for a pattern) may come under one rule on on
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from hoplon.catalog.selector import read_spelled
@@ -17,6 +17,7 @@ OperationId = Callable[[str, str, str], UUID | str]
 OperationOf = Callable[[str], str]
 """What names an operation (its id, or words) to its id."""
 State = Literal["included", "excluded", "ignored"]
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True, slots=True)
