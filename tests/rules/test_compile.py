@@ -1,12 +1,17 @@
 """What expressions compile to: the program of the contract with the engine, node by node."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+pytest.importorskip("hoplon._native")
+
 from hoplon.rules.around import Around
 from hoplon.rules.compile import compile_expression, compile_value
 from hoplon.rules.dialects import AUTHORIZATION, COUNTING, CUSTOM, TOKENS
+from support.rule_engine import engine_of, true_rules
+from support.rule_requests import Request
 from support.rules import FIELDS
 
 HEADERS = ["fact", "http.request.headers"]
@@ -138,3 +143,29 @@ def test_places_say_where_each_part_stands() -> None:
     compiled = compile_expression(text, CUSTOM, fields=FIELDS)
     parts = {text[place.start : place.end] for place in compiled.places}
     assert parts == {"ssl", "len(http.host)", "http.host", "3", "len(http.host) eq 3", text}
+
+
+MISSING_ALLOWS_NOTHING = (
+    'not claim("role") eq "guest"',
+    'not claim_has("roles", "banned")',
+    'not (claim("role") eq "guest" or claim_has("roles", "banned"))',
+    'not not not path_variable("user") in {"a"}',
+    'not query("a") eq body("b")',
+    'not lookup_json_integer(http.request.body.raw, "n") lt 3',
+    'not any(lower(http.request.headers["x"][*])[*] eq "a") and not starts_with(claim("a"), "b")',
+    'claim("sub") ne "root"',
+)
+
+
+@pytest.mark.parametrize("text", MISSING_ALLOWS_NOTHING)
+def test_what_is_missing_allows_nothing_under_not_either(text: str, tmp_path: Path) -> None:
+    around = Around(token_configurations=["cfg"], path_variables=["user"])
+    program = compile_expression(text, AUTHORIZATION, around).program
+    assert true_rules(engine_of(tmp_path, [program]), Request()) == set()
+
+
+def test_what_is_there_allows_as_it_is_written(tmp_path: Path) -> None:
+    texts = ('not query("a") eq body("b")', "not ip.src in {10.0.0.0/8}", "not not ssl", 'not http.host eq "x"')
+    programs = [compile_expression(text, AUTHORIZATION).program for text in texts]
+    sent = Request(url="https://www.example.com/?a=1", method="POST", body=b'{"b": 2}')
+    assert true_rules(engine_of(tmp_path, programs), sent) == {0, 1, 2, 3}

@@ -250,6 +250,13 @@ NAMES: list[tuple[str, Dialect, Around, str, str | None]] = [
         None,
     ),
     (
+        "ssl xor not ssl",
+        AUTHORIZATION,
+        EVERYTHING,
+        "authorization has no `xor`: who may do something is said with `and`, `or`, `not`",
+        None,
+    ),
+    (
         'query("a") eq "b"',
         CUSTOM,
         EVERYTHING,

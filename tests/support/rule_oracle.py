@@ -33,6 +33,31 @@ def is_true(expression: syntax.Expression, facts: Facts, lists: Lists | None = N
     return value_of(expression, facts, lists) is True
 
 
+def is_allowed(condition: syntax.Expression, facts: Facts, lists: Lists | None = None) -> bool:
+    """Whether a condition of authorization is known to hold: what is missing is neither true nor false (Kleene)."""
+    return _known(condition, facts, lists) is True
+
+
+def _known(condition: syntax.Expression, facts: Facts, lists: Lists | None) -> bool | None:
+    match condition:
+        case syntax.Not(operand=operand):
+            found = _known(operand, facts, lists)
+            return None if found is None else not found
+        case syntax.Logic(operator=operator, operands=operands):
+            answers = [_known(one, facts, lists) for one in operands]
+            decided = operator == "or"
+            if decided in answers:
+                return decided
+            return None if None in answers else not decided
+        case syntax.Compare(left=left, right=right):
+            is_set = isinstance(right, syntax.Choice | syntax.Named | syntax.Pattern)
+            values = [left] if is_set else [left, right]
+            if any(value_of(value, facts, lists) is MISSING for value in values):
+                return None
+    found = value_of(condition, facts, lists)
+    return None if found is MISSING else bool(found)
+
+
 def value_of(expression: Any, facts: Facts, lists: Lists | None = None) -> Any:
     """What an expression gives: a value, MISSING, or a Stream."""
     match expression:

@@ -91,7 +91,8 @@ T = TypeVar("T")
 class Writer:
     """Writes expressions over the fields that there are, as the dice fall; `depth` bounds how deep they nest.
 
-    `lists`: those of LISTS are there. `claims`: two values are compared too, as authorization does.
+    `lists`: those of LISTS are there. `claims`: as in authorization, two values are compared too, and
+    there is no xor.
     """
 
     def __init__(self, dice: Random, fields: Collection[str], *, lists: bool = False, claims: bool = False) -> None:
@@ -236,7 +237,8 @@ class Writer:
         )
 
     def _joined(self, operand: Write) -> str:
-        joined = f"{operand()} {self._one('and', 'or', 'xor', '&&', '||', '^^')} {operand()}"
+        operators = ("and", "or", "&&", "||") if self._claims else ("and", "or", "xor", "&&", "||", "^^")
+        joined = f"{operand()} {self._one(*operators)} {operand()}"
         return self._one(joined, f"({joined})")
 
     def _array_field(self) -> str:

@@ -98,6 +98,12 @@ def json_keys(argument: syntax.Expression) -> tuple[str | int, ...]:
     return tuple(keys)
 
 
+def claims_of(call: syntax.Call, around: Around) -> syntax.Path:
+    """Where the claims are that a call reads: missing unless the token was verified."""
+    key = syntax.Key(call.at, configuration_of(call, around).encode())
+    return syntax.Path(call.at, syntax.Field(call.at, CLAIMS_FACT), (key, syntax.Index(call.at, 0)))
+
+
 def emit_call(call: syntax.Call, around: Around, emit: Emit) -> int:
     """The nodes of such a call; the index of the last one."""
     return _EMITTERS[call.name](call, around, emit)

@@ -17,6 +17,7 @@ from hoplon.rules.dialects import Dialect
 from hoplon.rules.fields import CONSTANTS, COSTS, PHASES, FieldDef, dearer, engine_fields, later
 from hoplon.rules.parser import parse
 from hoplon.rules.refusal import Refusal
+from hoplon.rules.strict import strict
 
 Node = list[object]
 _HEADER_MAPS = ("http.request.headers", "http.response.headers")
@@ -69,7 +70,7 @@ def compile_value(
 def read_expression(
     text: str, dialect: Dialect, around: Around, fields: Mapping[str, FieldDef], *, is_condition: bool = True
 ) -> tuple[syntax.Expression, str]:
-    """The checked tree of an expression, and the type of what it gives. Raises Refusal."""
+    """The checked tree of an expression, as it was written, and the type of what it gives. Raises Refusal."""
     _utf8(text)
     expression = parse(text)
     checker = Checker(dialect, fields, around)
@@ -82,6 +83,9 @@ def _compile(
     known = engine_fields() if fields is None else fields
     try:
         expression, found = read_expression(text, dialect, around, known, is_condition=is_condition)
+        if is_condition and dialect.is_strict:
+            checker = Checker(dialect, known, around)
+            expression = strict(expression, lambda value: checker.check(value).type, around)
         emitter = _Emitter(around)
         emitter.emit(expression)
     except Refusal as refusal:

@@ -5,12 +5,12 @@ depth of nesting by MAX_DEPTH, everything else by the length of the text, which 
 """
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 from hoplon.rules import syntax
 from hoplon.rules.lexer import Lexer
 from hoplon.rules.refusal import Refusal, did_you_mean, shown
-from hoplon.rules.syntax import Expression, Operator, Span
+from hoplon.rules.syntax import Expression, LogicOperator, Operator, Span
 
 MAX_CHARACTERS = 16_384
 """The longest expression; Cloudflare takes 4,096. Longer ones are lists, or several rules."""
@@ -20,8 +20,7 @@ MAX_ARGUMENTS = 64
 MAX_STEPS = 8
 """So many `[…]` may follow one name; no type is deeper."""
 
-LogicWord = Literal["or", "xor", "and"]
-_LOGIC: tuple[tuple[LogicWord, str], ...] = (("or", "||"), ("xor", "^^"), ("and", "&&"))
+_LOGIC: tuple[tuple[LogicOperator, str], ...] = (("or", "||"), ("xor", "^^"), ("and", "&&"))
 _SYMBOLS: tuple[tuple[str, Operator], ...] = (
     ("==", "eq"),
     ("!=", "ne"),
@@ -81,7 +80,7 @@ class _Parser:
                 groups[-1][-1].append(operand)
         return _joined("or", [_joined("xor", [_joined("and", ands) for ands in xors]) for xors in groups])
 
-    def _logic_operator(self) -> LogicWord | None:
+    def _logic_operator(self) -> LogicOperator | None:
         found = self._lexer.peek_word()
         for word, symbol in _LOGIC:
             if found == word:
@@ -267,7 +266,7 @@ class _Parser:
         return Refusal(at, f"an operator or the end was expected, not {self._lexer.found()}", hint)
 
 
-def _joined(operator: LogicWord, operands: list[Expression]) -> Expression:
+def _joined(operator: LogicOperator, operands: list[Expression]) -> Expression:
     if len(operands) == 1:
         return operands[0]
     return syntax.Logic(Span(operands[0].at.start, operands[-1].at.end), operator, tuple(operands))

@@ -170,12 +170,15 @@ class Not:
     operand: "Expression"
 
 
+LogicOperator = Literal["and", "or", "xor"]
+
+
 @dataclass(frozen=True, slots=True)
 class Logic:
     """`operand and operand and …`: at least two operands of one operator."""
 
     at: Span
-    operator: Literal["and", "or", "xor"]
+    operator: LogicOperator
     operands: tuple["Expression", ...]
 
 
