@@ -2,9 +2,10 @@
 
 import http.client
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
 from support.contract import Exchange
@@ -13,13 +14,15 @@ HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 
 class RecordingProxy(ThreadingHTTPServer):
-    """Hands every request on to `upstream_port` and the answer back; `exchanges` is what has passed."""
+    """Hands every request on to `upstream_port` and the answer back; `exchanges` is what has passed. What begins like a
+    key of `moved` is asked below its value instead."""
 
     daemon_threads = True
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, moved: Mapping[str, str]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream_port = upstream_port
+        self.moved = moved
         self.exchanges: list[Exchange] = []
 
     @property
@@ -49,13 +52,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self) -> None:
         body = self._body()
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
-        self._upstream.request(self.command, self.path, body, headers)
+        target = self._target()
+        self._upstream.request(self.command, target, body, headers)
         answer = self._upstream.getresponse()
         content = answer.read()
-        path = self.path.partition("?")[0]
+        path = target.partition("?")[0]
         kind = answer.getheader("content-type", "")
         self.server.exchanges.append(Exchange(self.command, path, answer.status, kind, content))
         self._give_back(answer, content)
+
+    def _target(self) -> str:
+        for begin, instead in self.server.moved.items():
+            if self.path.startswith(begin):
+                return instead + self.path.removeprefix(begin)
+        return self.path
 
     def _body(self) -> bytes | None:
         if self.headers.get("transfer-encoding") == "chunked":
@@ -85,9 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def recording(upstream_port: int) -> Iterator[RecordingProxy]:
+def recording(upstream_port: int, moved: Mapping[str, str] = MappingProxyType({})) -> Iterator[RecordingProxy]:
     """A RecordingProxy that runs for the block."""
-    proxy = RecordingProxy(upstream_port)
+    proxy = RecordingProxy(upstream_port, moved)
     thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from conformance.explained import Outcome
+from conformance.seeds import ID32
 
 CACHE = Path(__file__).parents[2] / ".cache" / "conformance"
 SDK = CACHE / "cloudflare-5.9.0"
@@ -22,6 +23,8 @@ RESOURCES = (
     "api_gateway/labels",
     "api_gateway/test_schemas.py",
     "rules",
+    "test_rulesets.py",
+    "rulesets",
     "user/test_tokens.py",
     "user/tokens",
     "accounts/test_tokens.py",
@@ -30,6 +33,9 @@ RESOURCES = (
     "user/test_audit_logs.py",
     "accounts/logs",
 )
+
+MOVED = {"/client/v4/accounts/account_id/rulesets": f"/client/v4/zones/{ID32}/rulesets"}
+"""The examples of rulesets ask an account named `account_id`; here rulesets belong to zones, so a zone is asked."""
 
 OPTIONS = (
     "-q",

@@ -17,6 +17,8 @@ BULK_OPERATION = "4da8780eeb215e6cb7f48dd981c4ea02"
 TOKEN = "ed17574386854bf78a67040be0a770b0"
 AUDITED_ACCOUNT = "a67e14daa5f8dceeb91fe5449ba496ef"
 AUDIT_ENTRY = "f174be97-19b1-40d6-954d-70cd5fbd52db"
+RULESET = "2f2feab2026849078ba485f918791bdc"
+RULE = "3a03d665bac047339bb530ecb439a90d"
 OTHER_ZONE = "22b1de5f1c0e4b3ea97bb1e963b06a43"
 
 
@@ -62,6 +64,8 @@ def _make_the_rest(caller: Caller, account: str, zone: str) -> dict[str, str]:
     made = caller.call("POST", lists, {"kind": "ip", "name": "seeded"}).result["id"]
     bulk = caller.call("POST", f"{lists}/{made}/items", [{"ip": "10.0.0.2"}]).result["operation_id"]
     item = caller.get(f"{lists}/{made}/items").result[0]["id"]
+    entrypoint = f"/zones/{zone}/rulesets/phases/http_request_firewall_custom/entrypoint"
+    ruleset = caller.call("PUT", entrypoint, {"rules": [{"action": "log", "expression": "ssl"}]}).result
     groups = caller.get("/user/tokens/permission_groups").result
     policy = {
         "effect": "allow",
@@ -69,7 +73,8 @@ def _make_the_rest(caller: Caller, account: str, zone: str) -> dict[str, str]:
         "permission_groups": [{"id": groups[0]["id"]}],
     }
     token = caller.call("POST", "/user/tokens", {"name": "seeded", "policies": [policy]}).result["id"]
-    return {made: LIST, bulk: BULK_OPERATION, item: ITEM, token: TOKEN}
+    rules = {ruleset["id"]: RULESET, ruleset["rules"][0]["id"]: RULE}
+    return {made: LIST, bulk: BULK_OPERATION, item: ITEM, token: TOKEN, **rules}
 
 
 def snapshot(store: Path, target: Path) -> None:

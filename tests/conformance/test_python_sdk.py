@@ -6,7 +6,7 @@ import pytest
 
 from conformance.explained import complaints, explanations
 from conformance.proxy import recording
-from conformance.python_sdk import PYTHON, SDK, run
+from conformance.python_sdk import MOVED, PYTHON, SDK, run
 from conformance.seeds import install, make_seeds
 from support import recording as answers
 from support.api import api_running
@@ -22,7 +22,7 @@ def test_the_python_sdk_s_own_tests_pass(tmp_path: Path) -> None:
     seeds, state = tmp_path / "seeds", tmp_path / "state"
     make_seeds(seeds)
     install(seeds, state)
-    with api_running(state) as api, recording(api.port) as proxy:
+    with api_running(state) as api, recording(api.port, MOVED) as proxy:
         outcomes = run(f"http://127.0.0.1:{proxy.port}/client/v4", api.token, state / "hoplon.db", seeds, tmp_path)
     assert len(outcomes) > 1000
     assert list(complaints(outcomes, explanations("The Python SDK's own tests"))) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from hoplon.api.bodies import Strict
 from hoplon.errors import HoplonError, Problem
@@ -32,9 +32,13 @@ REFUSED_ACTIONS: Mapping[str, str] = {
     "compress_response": "Hoplon passes responses through",
     "log_custom_field": "records have the same columns for every zone",
     "set_cache_settings": "Hoplon has no cache",
+    "set_cache_control": "Hoplon has no cache",
+    "set_cache_tags": "Hoplon has no cache",
+    "transform_response_html": "Hoplon passes responses through",
     "set_config": "a zone's settings are in its policy",
 }
 _NO_LEAKS = "Hoplon has no collection of leaked credentials to compare with"
+_REFUSED_PARAMETERS = ("phase", "rulesets")
 _SKIP_WHAT = "say what is skipped with `ruleset`, `phases`, `products` or `rules`"
 
 
@@ -46,8 +50,10 @@ class ResponseBody(Strict):
     content: str
 
 
-class ActionParametersBody(Strict):
-    """`response` of a block; the others are what a skip rule turns off."""
+class ActionParametersBody(BaseModel):
+    """`response` of a block; the others are what a skip rule turns off. What refused actions have is read and told."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
 
     response: ResponseBody | None = None
     ruleset: Literal["current"] | None = None
@@ -190,9 +196,12 @@ def _parameter_problems(body: RuleBody) -> Iterator[Problem]:
     parameters = body.action_parameters
     if body.logging is not None and not body.logging.enabled and body.action != "skip":
         yield Problem("logging.enabled", "only a skip rule can be silent: what is refused is always told")
-    if parameters is None:
+    if parameters is None or body.action not in ACTIONS:
         return
-    for name in ("phase", "rulesets"):
+    for name in parameters.model_extra or ():
+        known = (name for name in ActionParametersBody.model_fields if name not in _REFUSED_PARAMETERS)
+        yield Problem(f"action_parameters.{name}", "unknown member", did_you_mean(name, known))
+    for name in _REFUSED_PARAMETERS:
         if getattr(parameters, name) is not None:
             yield Problem(f"action_parameters.{name}", "is not taken here", _SKIP_WHAT)
     skips = ("ruleset", "phases", "products", "rules", "features")
