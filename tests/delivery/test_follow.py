@@ -1,6 +1,7 @@
 """One attempt of a following gateway against a control plane scripted by hand: what is taken, and what never."""
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from hoplon.delivery.status import read_status
 from hoplon.model.mode import Mode
 from hoplon.storage.bundles import has_part, manifest_hash, read_generation, read_mode, write_mode
 from hoplon.storage.state import StateDirectory
+from hoplon.storage.token_secrets import read_token_secrets
 from support.control_plane import NOTHING_NEW, TOKEN, ScriptedControlPlane, answer, manifest, offer
 
 PARTS = [b'{"kind":"zone"}', b"x" * 300_000]
@@ -244,3 +246,46 @@ def test_when_it_was_last_heard_is_remembered_across_restarts(server: ScriptedCo
 def test_pauses_grow_to_ten_seconds_and_are_never_all_the_same() -> None:
     assert [pause_seconds(failures, lambda: 0.0) for failures in range(1, 8)] == [0.5, 1, 2, 4, 8, 10, 10]
     assert pause_seconds(10**6, lambda: 1.0) == 5.0
+
+
+def token_bundle(*secrets: str) -> tuple[bytes, list[bytes]]:
+    """A bundle whose keys name these secrets."""
+    keys = [{"kty": "oct", "kid": name, "alg": "HS256", "secret": name} for name in secrets]
+    part = json.dumps({"configurations": {"main": keys}}).encode()
+    document = json.loads(manifest([part], zone=7))
+    document["parts"][0]["kind"] = "token_keys"
+    return json.dumps(document).encode(), [part]
+
+
+def giving(content: bytes, parts: list[bytes], secrets: dict[str, str]) -> Callable[[str], bytes]:
+    """A control plane that gives secrets too."""
+    rest = serving(content, parts)
+    given = json.dumps({"success": True, "result": {"secrets": secrets}}).encode()
+    return lambda target: answer(given) if target.endswith("/bundles/secrets") else rest(target)
+
+
+def test_secrets_are_in_place_before_the_bundle_that_names_them(server: ScriptedControlPlane, tmp_path: Path) -> None:
+    first, second = token_bundle("a"), token_bundle("b")
+    server.respond = giving(*first, {"a": "AAAA", "unneeded": "ZZZZ"})
+    following, state = server.following(tmp_path)
+    follower = Follower(following)
+    follower.attempt()
+    assert (state.current.read_bytes(), read_token_secrets(state)) == (first[0], {"a": "AAAA"})
+    assert state.token_secrets.stat().st_mode & 0o777 == 0o600
+    server.respond = giving(*second, {"b": "BBBB"})
+    follower.attempt()
+    assert (state.current.read_bytes(), read_token_secrets(state)) == (second[0], {"a": "AAAA", "b": "BBBB"})
+    asked = [target for target in server.targets if target.endswith("/secrets")]
+    server.respond = giving(*first, {})
+    follower.attempt()
+    assert [target for target in server.targets if target.endswith("/secrets")] == asked, "known ones are not asked for"
+
+
+def test_a_bundle_whose_secrets_do_not_come_is_not_taken(server: ScriptedControlPlane, tmp_path: Path) -> None:
+    server.respond = serving(FIRST, PARTS)
+    following, state = server.following(tmp_path)
+    follower = Follower(following)
+    follower.attempt()
+    server.respond = giving(*token_bundle("a"), {})
+    assert follower.attempt() >= 0.25
+    assert (state.current.read_bytes(), error_code(state)) == (FIRST, "delivery.no_secret")

@@ -300,6 +300,7 @@ ROUTES: tuple[Route, ...] = (
     # bundle delivery
     Route("GET", f"{OWN}/bundles/current", GATEWAY, "bundles", "hoplon_v1.bundles:current"),
     Route("GET", f"{OWN}/bundles/parts/{{sha256}}", GATEWAY, "bundles", "hoplon_v1.bundles:part"),
+    Route("GET", f"{OWN}/bundles/secrets", GATEWAY, "bundles", "hoplon_v1.bundles:secrets"),
     Route("GET", f"{OWN}/gateways", OPERATE, "bundles", "hoplon_v1.bundles:list_gateways"),
     # what a feature's own issue brings
     *_unavailable(

@@ -19,6 +19,7 @@ CONNECT_SECONDS = 10.0
 POLL_SLACK_SECONDS = 15.0
 """So much later than it promised a long poll may end before the connection counts as dead."""
 MAX_OFFER_BYTES = 64 * 1024**2
+MAX_SECRETS_BYTES = 64 * 1024**2
 _MAX_ERROR_BYTES = 64 * 1024
 _PIECE_BYTES = 256 * 1024
 
@@ -65,6 +66,18 @@ class ControlPlane:
             while piece := response.read(_PIECE_BYTES):
                 yield piece
             _check_whole(response)
+
+    def secrets(self) -> dict[str, str]:
+        """The secrets that the current bundle names, by id. Raises `delivery.invalid`."""
+        with self._answer("/hoplon/v1/bundles/secrets", CONNECT_SECONDS) as response:
+            body = response.read(MAX_SECRETS_BYTES + 1)
+            if len(body) <= MAX_SECRETS_BYTES:
+                _check_whole(response)
+        try:
+            found = json.loads(body)["result"]["secrets"]
+            return {str(name): str(value) for name, value in found.items()}
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise HoplonError("delivery.invalid", f"the secrets of {self._name} are unusable") from None
 
     def close(self) -> None:
         """Give the connection up; the next request opens another."""

@@ -28,6 +28,7 @@ from hoplon.storage.bundles import (
     write_mode,
 )
 from hoplon.storage.state import StateDirectory
+from hoplon.storage.token_secrets import named_secrets, read_token_secrets, write_token_secrets
 
 WAIT_SECONDS = 30.0
 _FIRST_PAUSE_SECONDS = 0.5
@@ -123,9 +124,20 @@ class Follower:
         for digest, size_bytes in manifest.parts.items():
             if not has_part(self._state, digest):
                 receive_part(self._state, digest, size_bytes, self._control_plane.part(digest))
+        self._take_secrets(manifest)
         activate_bundle(self._state, manifest.content)
         self._held, self._is_whole = manifest, True
         _log("info", "delivery", f"bundle {manifest.hash[:16]} has come from {self._following.server}")
+
+    def _take_secrets(self, manifest: Manifest) -> None:
+        """The secrets that its keys name, beside those of the bundle before; none is asked for twice."""
+        named, known = named_secrets(self._state, manifest.content), read_token_secrets(self._state)
+        if named - known.keys():
+            known |= self._control_plane.secrets()
+        if lost := named - known.keys():
+            raise HoplonError("delivery.no_secret", f"{len(lost)} secrets of its token keys are not there")
+        before = named_secrets(self._state, self._held.content) if self._held else set()
+        write_token_secrets(self._state, {name: known[name] for name in (named | before) & known.keys()})
 
     def _failed(self, error: HoplonError) -> float:
         """Say why, once per cause, and how long to wait."""

@@ -17,10 +17,10 @@ from hoplon.model.policy import Policy, ZonePolicy
 from hoplon.model.versions import PolicyBundle
 from hoplon.policy.feature import Feature, Surroundings
 from hoplon.policy.zone import compile_zone
+from hoplon.storage.token_secrets import TOKEN_KEYS, secrets_named_by
 
 MANIFEST_FORMAT = 1
 PART_FORMAT = 1
-TOKEN_KEYS = "token_keys"  # noqa: S105 - the kind of a part
 _OVERLAP_HINT = "name each zone's own hosts; one zone at most may take any host"
 _VARIABLE_LABEL = re.compile(r"\{[^}]*\}")
 
@@ -75,11 +75,6 @@ def with_fetched_keys(zone: CompiledZone, fetched: Mapping[str, Sequence[Mapping
 def secrets_of(zone: CompiledZone) -> set[str]:
     """The ids of the secrets that the zone's keys name."""
     return secrets_named_by(json.loads(zone.parts[TOKEN_KEYS])) if TOKEN_KEYS in zone.parts else set()
-
-
-def secrets_named_by(keys: Mapping[str, Any]) -> set[str]:
-    """The ids of the secrets that a part with keys names."""
-    return {key["secret"] for each in keys["configurations"].values() for key in each if "secret" in key}
 
 
 def surroundings(policy: Policy, lists: Lists = _NO_LISTS) -> Surroundings:

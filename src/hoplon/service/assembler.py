@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
@@ -16,12 +17,10 @@ from hoplon.errors import HoplonError, Problem
 from hoplon.model.versions import PolicyBundle
 from hoplon.model.zone import Zone
 from hoplon.policy.assembly import (
-    TOKEN_KEYS,
     CompiledZone,
     ZoneVersion,
     compile_version,
     join,
-    secrets_named_by,
     secrets_of,
     with_fetched_keys,
 )
@@ -30,12 +29,12 @@ from hoplon.service.rule_lists import RuleLists, Stamps
 from hoplon.service.stores import load_policy
 from hoplon.service.token_secrets import open_token_secrets
 from hoplon.storage import policies
-from hoplon.storage.bundles import activate_bundle, manifest_hash, named_parts, stage_parts
+from hoplon.storage.bundles import activate_bundle, manifest_hash, stage_parts
 from hoplon.storage.database import reading, transaction
 from hoplon.storage.key_sets import Fetched, fetched_keys
 from hoplon.storage.locks import changing_policy
 from hoplon.storage.state import StateDirectory
-from hoplon.storage.token_secrets import read_token_secrets, write_token_secrets
+from hoplon.storage.token_secrets import named_secrets, read_token_secrets, write_token_secrets
 
 CheckBundle = Callable[[bytes, Mapping[str, bytes]], list[tuple[str, str]]]
 """Manifest and parts to the (path, message) of every error the engine finds in them."""
@@ -211,12 +210,10 @@ class Assembler:
     def _place_secrets(self, committed: _Committed) -> None:
         """Those of the new bundle, of the one in place and of the one to which the gateway could fall back."""
         known = read_token_secrets(self._state)
-        before = [
-            part
-            for path in (self._state.current, self._state.last_good)
-            for part in named_parts(self._state, path, TOKEN_KEYS)
-        ]
-        kept = set().union(*map(secrets_named_by, before)) & known.keys()
+        before = {
+            name for path in (self._state.current, self._state.last_good) for name in _named_at(self._state, path)
+        }
+        kept = before & known.keys()
         write_token_secrets(self._state, {**{name: known[name] for name in kept}, **committed.secrets})
 
     def _check(self, bundle: PolicyBundle) -> None:
@@ -227,6 +224,13 @@ class Assembler:
             raise HoplonError(
                 "bundle.refused", message, "`hoplon policy rollback` takes back the last change", problems
             )
+
+
+def _named_at(state: StateDirectory, manifest: Path) -> set[str]:
+    try:
+        return named_secrets(state, manifest.read_bytes())
+    except OSError:
+        return set()
 
 
 def _version(zone: Zone) -> _Version:

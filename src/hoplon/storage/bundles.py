@@ -125,13 +125,12 @@ def current_bundle(state: StateDirectory) -> PolicyBundle | None:
     return PolicyBundle(manifest, {digest: (state.bundle_parts / digest).read_bytes() for digest in digests})
 
 
-def named_parts(state: StateDirectory, manifest: Path, kind: str) -> list[Any]:
-    """The documents of one kind in the bundle of a manifest; those that are there, none without a manifest."""
+def part_digests(manifest: bytes, kind: str) -> list[str]:
+    """The hashes of the parts of one kind that a manifest names; none where it is broken."""
     try:
-        document: Any = json.loads(manifest.read_bytes())
-        digests = [str(part["sha256"]) for part in document["parts"] if part["kind"] == kind]
-        return [json.loads((state.bundle_parts / digest).read_bytes()) for digest in digests]
-    except (OSError, ValueError, KeyError, TypeError):
+        document: Any = json.loads(manifest)
+        return [str(part["sha256"]) for part in document["parts"] if part["kind"] == kind]
+    except (ValueError, KeyError, TypeError):
         return []
 
 

@@ -3,13 +3,16 @@ them, read by the gateway when it loads it. A secret's id never gets another val
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from hoplon.errors import HoplonError
+from hoplon.storage.bundles import part_digests
 from hoplon.storage.files import replace_file
 from hoplon.storage.state import StateDirectory
 
 FORMAT = 1
+TOKEN_KEYS = "token_keys"  # noqa: S105 - the kind of a part
 
 
 def read_token_secrets(state: StateDirectory) -> dict[str, str]:
@@ -32,3 +35,17 @@ def write_token_secrets(state: StateDirectory, secrets: Mapping[str, str]) -> No
         message = f"the secrets of the bundle could not be written: {error.strerror} ({error.filename})"
         hint = "traffic goes on under the bundle before; make room, then try again"
         raise HoplonError("bundle.unwritable", message, hint) from error
+
+
+def secrets_named_by(keys: Mapping[str, Any]) -> set[str]:
+    """The ids of the secrets that a part with keys names."""
+    return {str(key["secret"]) for each in keys["configurations"].values() for key in each if "secret" in key}
+
+
+def named_secrets(state: StateDirectory, manifest: bytes) -> set[str]:
+    """The ids of the secrets that the bundle of a manifest names, as far as its parts are there."""
+    named: set[str] = set()
+    for digest in part_digests(manifest, TOKEN_KEYS):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            named |= secrets_named_by(json.loads((state.bundle_parts / digest).read_bytes()))
+    return named

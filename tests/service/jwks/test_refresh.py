@@ -25,7 +25,7 @@ from hoplon.service.token_validation import (
     remove_configuration,
 )
 from hoplon.service.workspace import Workspace
-from hoplon.storage.bundles import manifest_hash, named_parts
+from hoplon.storage.bundles import manifest_hash, part_digests
 from support.jwks import ec_signer, rsa_signer
 from support.key_server import KeyServer, key_server
 
@@ -62,7 +62,8 @@ def added(workspace: Workspace, zone_id: str, url: str) -> str:
 
 
 def bundled(workspace: Workspace, identity: str) -> Any:
-    (part,) = named_parts(workspace.state, workspace.state.current, "token_keys")
+    (digest,) = part_digests(workspace.state.current.read_bytes(), "token_keys")
+    part = json.loads((workspace.state.bundle_parts / digest).read_bytes())
     return part["configurations"].get(identity)
 
 

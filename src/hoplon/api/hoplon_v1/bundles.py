@@ -20,6 +20,7 @@ from hoplon.model.gateway import RemoteGateway
 from hoplon.service import gateways
 from hoplon.service.delivery import MAX_WAIT_SECONDS
 from hoplon.storage.bundles import manifest_hash
+from hoplon.storage.token_secrets import read_token_secrets
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -32,6 +33,12 @@ class OfferForm(TypedDict):
     mode: str
     generation: int
     manifest: str | None
+
+
+class SecretsForm(TypedDict):
+    """Secrets of token keys by id, in base64url."""
+
+    secrets: dict[str, str]
 
 
 class GatewayForm(TypedDict):
@@ -80,6 +87,12 @@ def part(request: ApiRequest) -> Answer:
         else:
             return answer_content(content, "application/octet-stream")
     raise HoplonError("bundle.no_part", "there is no such part", "ask for the current bundle again")
+
+
+@described("The secrets that the current bundle names by id: for gateways, and for nobody else.", result=SecretsForm)
+def secrets(request: ApiRequest) -> Answer:
+    form: SecretsForm = {"secrets": read_token_secrets(request.workspace.state)}
+    return answer(form)
 
 
 @described("The gateways that fetch their bundles here.", result=list[GatewayForm])
