@@ -1,14 +1,17 @@
 """Why a request is judged as it is: each rule's answer, each part's value over the text that was written."""
 
+from datetime import timedelta
+
 import pytest
 
 pytest.importorskip("hoplon._native")
 
 from hoplon.errors import HoplonError
-from hoplon.service.explain import Explained, explain_request
-from hoplon.service.policy import apply_policy
+from hoplon.service.explain import Explained, explain_record, explain_request
+from hoplon.service.policy import apply_policy, find_zone
 from hoplon.service.request_file import SentRequest
 from hoplon.service.workspace import Workspace
+from support.decided import Decided, write_decided
 from support.rules import POLICY
 
 
@@ -73,3 +76,61 @@ def test_no_bundle_and_no_request_say_so(workspace: Workspace) -> None:
     with pytest.raises(HoplonError) as refused:
         explain_request(workspace, SentRequest("GET", "http://", (), b""), "nowhere")
     assert refused.value.code == "request_file.invalid"
+
+
+def test_a_record_says_what_it_holds_and_what_it_does_not(applied: Workspace) -> None:
+    zone_id = find_zone(applied, None).zone_id
+    columns = {"path": "/admin/x", "host": "api.test", "action": "block", "rule": "operations.fallthrough"}
+    violation = ("operations.fallthrough", "operations.fallthrough", "block")
+    [record_id] = write_decided(applied.state, zone_id, [Decided(timedelta(minutes=1), columns, (violation,))])
+    found = explain_record(applied, record_id)
+    assert (found.action, found.rule_name) == ("block", "requests that match no saved operation")
+    assert [each["code"] for each in found.violations] == ["operations.fallthrough"]
+    assert parts_of(found, "Admins come from the office") == {
+        'http.request.uri.path matches r"^/admin/"\nand not ip.src in {10.0.0.0/8}': "not_recorded",
+        'http.request.uri.path matches r"^/admin/"': True,
+        "http.request.uri.path": "/admin/x",
+        "not ip.src in {10.0.0.0/8}": "not_recorded",
+        "ip.src in {10.0.0.0/8}": "not_recorded",
+        "ip.src": "not_recorded",
+    }
+    assert next(rule for rule in found.rules if rule.name == "big").expressions[0].result == "unknown"
+
+
+def test_a_record_of_a_zone_that_is_gone(applied: Workspace) -> None:
+    [record_id] = write_decided(applied.state, "f" * 32, [Decided(timedelta(minutes=1), {})])
+    with pytest.raises(HoplonError) as refused:
+        explain_record(applied, record_id)
+    assert refused.value.code == "zone.unserved"
+
+
+TOKENS = """
+[[tokens.configurations]]
+id = "51231d16-01f1-48e3-93f8-91c99e81288e"
+title = "users"
+token_sources = ['http.request.headers["authorization"][0]']
+jwks_url = "https://issuer.test/keys"
+
+[[tokens.authorization]]
+operation = "GET /users/{user}"
+condition = 'not claim("sub") eq path_variable("user")'
+action = "block"
+
+[[operations.saved]]
+method = "GET"
+path = "/users/{user}"
+"""
+
+
+def test_authorization_is_told_as_it_was_written(workspace: Workspace) -> None:
+    """What the compiler puts beside `not`, so that a missing claim allows nothing, is no part of the text."""
+    apply_policy(workspace, POLICY + TOKENS, create=True)
+    found = explain_request(workspace, SentRequest("GET", "http://api.test/users/7", (), b""), "192.0.2.1")
+    name = 'GET /users/{user}: not claim("sub") eq path_variable("user")'
+    assert (found.action, found.rule_name) == ("block", name)
+    assert parts_of(found, name) == {
+        'not claim("sub") eq path_variable("user")': False,
+        'claim("sub") eq path_variable("user")': False,
+        'claim("sub")': "missing",
+        'path_variable("user")': "7",
+    }

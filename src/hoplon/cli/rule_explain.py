@@ -17,13 +17,18 @@ _WIDTH = 100
 
 @click.command("explain")
 @click.option(
-    "--request", "source", metavar="FILE", type=click.File("rb"), required=True, help="As it is sent (- is stdin)."
+    "--request", "source", metavar="FILE", type=click.File("rb"), help="A request as it is sent (- is stdin)."
 )
-@click.option("--client", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Who sends it.")
-@click.option("--tls", "is_tls", is_flag=True, help="It comes over TLS.")
+@click.option("--record", "record_id", metavar="ID", help="A stored request: what its record lacks is `not recorded`.")
+@click.option(
+    "--client", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="With --request: who sends it."
+)
+@click.option("--tls", "is_tls", is_flag=True, help="With --request: it comes over TLS.")
 @state_option
 @json_option
-def explain(source: BinaryIO, client: str, is_tls: bool, state_dir: Path, as_json: bool) -> None:
+def explain(
+    source: BinaryIO | None, record_id: str | None, client: str, is_tls: bool, state_dir: Path, as_json: bool
+) -> None:
     """Say what each rule answers to a request, and what every part of it comes to.
 
     The file holds a start line, headers, an empty line and the body. Nothing is counted: limits are shown by their
@@ -31,13 +36,18 @@ def explain(source: BinaryIO, client: str, is_tls: bool, state_dir: Path, as_jso
     """
     from dataclasses import asdict
 
-    from hoplon.service.explain import explain_request
+    from hoplon.service.explain import explain_record, explain_request
     from hoplon.service.request_file import read_request
     from hoplon.service.workspace import open_workspace
 
-    sent = read_request(source.read(), "https" if is_tls else "http")
+    if (source is None) == (record_id is None):
+        raise click.UsageError("give either --request FILE or --record ID")
+    sent = read_request(source.read(), "https" if is_tls else "http") if source is not None else None
     with open_workspace(state_dir) as workspace:
-        found = explain_request(workspace, sent, client)
+        if sent is not None:
+            found = explain_request(workspace, sent, client)
+        else:
+            found = explain_record(workspace, record_id or "")
     if as_json:
         click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:

@@ -121,7 +121,8 @@ class _Emitter:
     def emit(self, expression: syntax.Expression | syntax.Choice | syntax.Named | syntax.Pattern) -> int:
         """Write an expression; the index of its node."""
         node = self._emit(expression)
-        self.places.append(Place(node, expression.at.start, expression.at.end))
+        if expression.at.start < expression.at.end:
+            self.places.append(Place(node, expression.at.start, expression.at.end))
         return node
 
     def names(self, operation: str) -> frozenset[str]:

@@ -34,23 +34,24 @@ class _Strict:
     def wanted(self, expression: Expression) -> Expression:
         """True where the expression is known to be true."""
         match expression:
-            case syntax.Not(operand=operand):
-                return self._unwanted(operand)
+            case syntax.Not(at=at, operand=operand):
+                return self._unwanted(operand, at)
             case syntax.Logic(at=at, operator=operator, operands=operands):
                 return syntax.Logic(at, _known(at, operator), tuple(self.wanted(one) for one in operands))
         return expression
 
-    def _unwanted(self, expression: Expression) -> Expression:
-        """True where the expression is known to be false."""
+    def _unwanted(self, expression: Expression, at: Span) -> Expression:
+        """True where the expression is known to be false; `at` is where its negation stands."""
         match expression:
             case syntax.Not(operand=operand):
                 return self.wanted(operand)
-            case syntax.Logic(at=at, operator=operator, operands=operands):
+            case syntax.Logic(operator=operator, operands=operands):
                 opposite: syntax.LogicOperator = "or" if _known(at, operator) == "and" else "and"
-                return syntax.Logic(at, opposite, tuple(self._unwanted(one) for one in operands))
+                return syntax.Logic(at, opposite, tuple(self._unwanted(one, _nowhere(one.at)) for one in operands))
         present = self._present(expression)
-        negated = syntax.Not(expression.at, expression)
-        return syntax.Logic(expression.at, "and", (negated, *present)) if present else negated
+        if not present:
+            return syntax.Not(at, expression)
+        return syntax.Logic(at, "and", (syntax.Not(_nowhere(at), expression), *present))
 
     def _present(self, leaf: Expression) -> tuple[Expression, ...]:
         """What has to hold for a leaf to be known."""
@@ -86,7 +87,12 @@ class _Strict:
 def _compare(
     at: Span, operator: syntax.Operator, left: Expression, right: Expression | syntax.Choice
 ) -> syntax.Compare:
-    return syntax.Compare(at, operator, left, right)
+    return syntax.Compare(_nowhere(at), operator, left, right)
+
+
+def _nowhere(at: Span) -> Span:
+    """The place of what nobody wrote."""
+    return Span(at.start, at.start)
 
 
 def _known(at: Span, operator: syntax.LogicOperator) -> syntax.LogicOperator:

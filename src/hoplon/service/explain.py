@@ -6,17 +6,20 @@ The engine judges and traces; here its nodes are laid over the text that an oper
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from hoplon.errors import HoplonError
 from hoplon.rules.compile import Compiled
 from hoplon.service.explained_rules import Written, written_rules
 from hoplon.service.policy import all_zones
+from hoplon.service.records import show_record
 from hoplon.service.request_file import SentRequest
 from hoplon.service.rule_lists import RuleLists
 from hoplon.service.rule_names import rule_names
 from hoplon.service.workspace import Workspace
+from hoplon.storage.bundles import current_bundle
 from hoplon.storage.database import reading
+from hoplon.storage.records.schema import current_schema
 
 _WRITTEN_OUT = frozenset({"str", "int", "ip", "bool", "bytes"})
 """Nodes whose value is what stands there."""
@@ -72,45 +75,84 @@ class Explained:
     rules: tuple[ExplainedRule, ...]
 
 
-class Answered(Protocol):
-    """What runs programs: the engine over a request, or over a record."""
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """The newest policy of a zone: its expressions, their programs and lists as JSON, and what its rules are called."""
 
-    def __call__(self, programs: Sequence[str], lists: str) -> Mapping[str, Any]:
-        """`programs`, one answer for each, and what else is known: `rules`, `inspection`."""
+    written: tuple[Written, ...]
+    programs: tuple[str, ...]
+    lists: str
+    names: Mapping[str, str]
 
 
 def explain_request(workspace: Workspace, sent: SentRequest, client: str) -> Explained:
-    """What the newest policy of the zone that takes this request says about it. Counters stand at zero.
+    """What the newest policy of the zone that takes this request says about it. Nothing is counted.
 
     Raises HoplonError `bundle.missing` before there is any bundle, `request_file.invalid` for an impossible request.
     """
     engine = _engine(workspace)
+    given: dict[str, Any] = {"headers": sent.headers, "body": sent.body, "client": client}
     try:
-        seen = engine.inspect(sent.method, sent.url, headers=sent.headers, body=sent.body, client=client)
+        seen = engine.inspect(sent.method, sent.url, **given)
     except ValueError as error:
         raise HoplonError("request_file.invalid", f"the file is no request: {error}") from error
-
-    def answered(programs: Sequence[str], lists: str) -> Mapping[str, Any]:
-        given = {"headers": sent.headers, "body": sent.body, "client": client, "programs": programs, "lists": lists}
-        found: Mapping[str, Any] = engine.explain(sent.method, sent.url, **given)
-        return found
-
-    return _explained(workspace, seen["record"]["zone"], answered)
+    zone = _zone(workspace, str(seen["record"]["zone"]))
+    found = engine.explain(sent.method, sent.url, **given, programs=zone.programs, lists=zone.lists)
+    return _explained(zone, found["inspection"], found["rules"], found["programs"])
 
 
-def _explained(workspace: Workspace, zone_id: Any, answered: Answered) -> Explained:
+def explain_record(workspace: Workspace, record_id: str) -> Explained:
+    """What was decided on a stored request, and what the newest policy's expressions come to over its record.
+
+    Raises HoplonError `records.unknown`, `bundle.missing`, and `zone.unserved` when the bundle has its zone no more.
+    """
+    from hoplon._native import Replay
+
+    detail = show_record(workspace.state, record_id)
+    bundle = current_bundle(workspace.state)
+    if bundle is None:
+        raise _no_bundle()
+    zone_id = str(detail.record["zone"])
+    try:
+        replay = Replay(bundle.manifest, bundle.parts, zone_id)
+    except ValueError as error:
+        raise HoplonError("zone.unserved", f"the zone of this record is not served any more: {error}") from error
+    zone = _zone(workspace, zone_id)
+    answers = replay.explain(_stream(detail.record), zone.programs, zone.lists)
+    inspection = {**detail.record, "violations": detail.violations}
+    return _explained(zone, inspection, (), answers)
+
+
+def _stream(record: Mapping[str, Any]) -> bytes:
+    """One record as an Arrow IPC stream."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist([record], schema=current_schema().streamed("records"))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _zone(workspace: Workspace, zone_id: str) -> _Zone:
     policy = next((policy for zone, policy in all_zones(workspace) if zone.zone_id == zone_id), None)
-    written = list(written_rules(policy)) if policy is not None else []
-    programs = [json.dumps(each.compiled.program) for each in written]
-    found = answered(programs, _lists(workspace, written))
+    written = tuple(written_rules(policy)) if policy is not None else ()
     names = rule_names(policy) if policy is not None else {}
-    names |= {each.rule_id: each.name for each in written}
-    inspection = found["inspection"]
-    rules = tuple(_rules(written, found, names))
+    programs = tuple(json.dumps(each.compiled.program) for each in written)
+    return _Zone(written, programs, _lists(workspace, written), names | {each.rule_id: each.name for each in written})
+
+
+def _explained(
+    zone: _Zone,
+    inspection: Mapping[str, Any],
+    asked: Sequence[Mapping[str, Any]],
+    answers: Sequence[Mapping[str, Any]],
+) -> Explained:
+    rules = tuple(_rules(zone, asked, answers))
     return Explained(
         action=inspection["action"],
         rule=inspection["rule"],
-        rule_name=names.get(inspection["rule"] or ""),
+        rule_name=zone.names.get(inspection["rule"] or ""),
         nanoseconds=sum(rule.nanoseconds or 0.0 for rule in rules),
         violations=tuple(inspection["violations"]),
         rules=rules,
@@ -123,7 +165,11 @@ def _engine(workspace: Workspace) -> Any:
     try:
         return Engine(workspace.state.bundles)
     except OSError as error:
-        raise HoplonError("bundle.missing", "there is no bundle yet", "apply a policy first") from error
+        raise _no_bundle() from error
+
+
+def _no_bundle() -> HoplonError:
+    return HoplonError("bundle.missing", "there is no bundle yet", "apply a policy first")
 
 
 def _lists(workspace: Workspace, written: Sequence[Written]) -> str:
@@ -135,21 +181,25 @@ def _lists(workspace: Workspace, written: Sequence[Written]) -> str:
         return json.dumps({"lists": [lists[name] for name in named if name in lists]})
 
 
-def _rules(written: Sequence[Written], found: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[ExplainedRule]:
-    """The engine's rules in its order, with their expressions; then those that only have expressions (limits)."""
+def _rules(
+    zone: _Zone, asked: Sequence[Mapping[str, Any]], answers: Sequence[Mapping[str, Any]]
+) -> Iterator[ExplainedRule]:
+    """The engine's rules in its order, with their expressions; then those of which only expressions are known."""
     expressions: dict[str, list[ExplainedExpression]] = {}
-    for each, answer in zip(written, found["programs"], strict=True):
+    stages: dict[str, str] = {}
+    for each, answer in zip(zone.written, answers, strict=True):
         expressions.setdefault(each.rule_id, []).append(_expression(each, answer))
-    asked = {rule["id"]: rule for rule in found["rules"]}
-    for rule_id in dict.fromkeys((*asked, *expressions)):
-        rule = asked.get(rule_id)
+        stages[each.rule_id] = each.stage
+    by_id = {rule["id"]: rule for rule in asked}
+    for rule_id in dict.fromkeys((*by_id, *expressions)):
+        rule, own = by_id.get(rule_id, {}), rule_id.partition("#")[0]
         yield ExplainedRule(
             id=rule_id,
-            name=names.get(rule_id, rule_id),
-            stage=rule["stage"] if rule else "limits",
-            result=rule["result"] if rule else None,
-            nanoseconds=rule["nanoseconds"] if rule else None,
-            expressions=tuple(expressions.get(rule_id, ())),
+            name=zone.names.get(own, own),
+            stage=rule.get("stage") or stages[rule_id],
+            result=rule.get("result"),
+            nanoseconds=rule.get("nanoseconds"),
+            expressions=tuple(expressions.get(own, ())),
         )
 
 
