@@ -7,7 +7,9 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 ZONE = "0" * 31 + "1"
@@ -19,6 +21,11 @@ class Options(NamedTuple):
 
     operations: int
     observe_probability: float
+    rules: Sequence[object] = ()
+    parts: Mapping[str, object] = MappingProxyType({})
+    """More parts of the bundle, by their kind."""
+    limits: Mapping[str, object] = MappingProxyType({})
+    """Process settings of the gateway's section `limits`."""
 
 
 class Manifest(NamedTuple):
@@ -37,7 +44,7 @@ def write_state(state: Path, upstream: str, options: Options, port: int, status_
     key.chmod(0o600)
     load(state, write_bundle(state, upstream, options))
     config = state / "gateway.json"
-    config.write_text(json.dumps(_gateway_configuration(state, port, status_port)))
+    config.write_text(json.dumps(_gateway_configuration(state, port, status_port) | {"limits": dict(options.limits)}))
     return config
 
 
@@ -66,7 +73,8 @@ def write_bundle(state: Path, upstream: str, options: Options, version: int = 1)
     contents = {
         "zone": _zone(upstream, options.observe_probability),
         "operations": {"operations": operations(options.operations)},
-        "rules": {"rules": []},
+        "rules": {"rules": list(options.rules)},
+        **options.parts,
     }
     manifest = {
         "format": 1,

@@ -6,7 +6,7 @@ One worker each, keep-alive on both sides, no access log, loopback. A candidate 
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -109,11 +109,11 @@ def haproxy(folder: Path, upstream_port: int) -> Iterator[Started]:
 
 
 @contextlib.contextmanager
-def envoy(folder: Path, upstream_port: int) -> Iterator[Started]:
-    """Envoy with one worker."""
+def envoy(folder: Path, upstream_port: int, filters: Sequence[object] = ()) -> Iterator[Started]:
+    """Envoy with one worker, and these HTTP filters before its router."""
     port = free_port()
     file = folder / "envoy.json"
-    file.write_text(json.dumps(_envoy_configuration(port, upstream_port)))
+    file.write_text(json.dumps(_envoy_configuration(port, upstream_port, filters)))
     # fmt: off
     command = [str(_envoy_program()), "-c", str(file), "--concurrency", "1", "-l", "error", "--disable-hot-restart"]
     # fmt: on
@@ -129,7 +129,7 @@ def _envoy_program() -> Path:
     return found
 
 
-def _envoy_configuration(port: int, upstream_port: int) -> dict[str, object]:
+def _envoy_configuration(port: int, upstream_port: int, http_filters: Sequence[object]) -> dict[str, object]:
     types = "type.googleapis.com/envoy.extensions.filters"
     router = {
         "name": "envoy.filters.http.router",
@@ -141,7 +141,7 @@ def _envoy_configuration(port: int, upstream_port: int) -> dict[str, object]:
         "stat_prefix": "in",
         "generate_request_id": False,
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
-        "http_filters": [router],
+        "http_filters": [*http_filters, router],
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
     endpoint = {"endpoint": {"address": _envoy_address(upstream_port)}}
@@ -162,7 +162,8 @@ def _envoy_address(port: int) -> dict[str, object]:
 
 
 @contextlib.contextmanager
-def _hoplon(folder: Path, upstream_port: int, name: str, options: Options) -> Iterator[Started]:
+def hoplon_with(folder: Path, upstream_port: int, name: str, options: Options) -> Iterator[Started]:
+    """Hoplon with a policy of these options; `name` is its state directory's."""
     port, status = free_port(), free_port()
     state = folder / f"state-{name}"
     config = write_state(state, f"http://127.0.0.1:{upstream_port}", options, port, status)
@@ -173,12 +174,12 @@ def _hoplon(folder: Path, upstream_port: int, name: str, options: Options) -> It
 
 def hoplon(folder: Path, upstream_port: int) -> AbstractContextManager[Started]:
     """Hoplon as a plain proxy: one zone, no operation, no Observations (records and metrics are always written)."""
-    return _hoplon(folder, upstream_port, "hoplon", Options(operations=0, observe_probability=0.0))
+    return hoplon_with(folder, upstream_port, "hoplon", Options(operations=0, observe_probability=0.0))
 
 
 def hoplon_full(folder: Path, upstream_port: int) -> AbstractContextManager[Started]:
     """Hoplon with everything it does: matching among 1,000 operations, Observations of 2 % of the requests."""
-    return _hoplon(folder, upstream_port, "hoplon-full", Options(operations=1000, observe_probability=0.02))
+    return hoplon_with(folder, upstream_port, "hoplon-full", Options(operations=1000, observe_probability=0.02))
 
 
 CANDIDATES = (

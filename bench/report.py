@@ -38,6 +38,16 @@ def _throughput(row: Figures) -> Iterator[Line]:
                 yield Line(what, measured, f"≥ {factor:.2f} × {other}", ratio >= factor)
 
 
+def _tokens(row: Figures) -> Iterator[Line]:
+    reach = {"RS256 verified": 1.7, "ES256 verified": 1.5, "RS256 remembered": 2.8}
+    for case, factor in reach.items():
+        ours, theirs = (typical(row[case][name], "requests_per_second") for name in (HOPLON, "envoy"))
+        measured = f"{ours / 1000:.1f}k requests/s = {ours / theirs:.2f} × Envoy jwt_authn"
+        yield Line(
+            f"JWT on each request, {case}", measured, f"≥ {factor:.1f} × Envoy jwt_authn", ours >= factor * theirs
+        )
+
+
 def _latency(row: Figures) -> Iterator[Line]:
     for name in (HOPLON, HOPLON_FULL):
         if name in row and "nginx" in row:
@@ -109,6 +119,7 @@ def _acting(row: Figures) -> Iterator[Line]:
 
 _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "throughput": _throughput,
+    "tokens": _tokens,
     "latency": _latency,
     "memory": _memory,
     "matching": _matching,

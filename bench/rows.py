@@ -1,6 +1,7 @@
 """The rows of the published table: each takes the arena, measures one thing, and gives figures as plain JSON data."""
 
 import http.client
+import itertools
 import json
 import re
 import resource
@@ -15,11 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import control_plane
+from bench import control_plane, tokens
 from bench.bundle import Manifest, Options, load, write_bundle
 from bench.load import Burst, closed_loop, fixed_rate
 from bench.machine import PROXY_CORE, core_busy_seconds, cpu_seconds, resident_megabytes
-from bench.proxies import CANDIDATES, TARGET, Candidate, Started, hoplon_full
+from bench.proxies import CANDIDATES, HOPLON, TARGET, Candidate, Started, hoplon_full
 
 Figures = dict[str, Any]
 IDLE_CONNECTIONS = 9000
@@ -79,6 +80,21 @@ def all_answered(burst: Burst) -> Burst:
     if burst.failed:
         raise RuntimeError(f"{burst.failed} of {burst.requests} requests failed")
     return burst
+
+
+def token_rates(arena: Arena) -> Figures:
+    """Requests/s with a token on each, by case and proxy: Envoy with jwt_authn, Hoplon with a token rule."""
+    figures: Figures = {}
+    for number, case in itertools.product(range(arena.rounds), tokens.cases()):
+        starters = {"envoy": case.envoy, HOPLON: case.hoplon}
+        for name in sorted(starters, reverse=bool(number % 2)):
+            print(f"    round {number + 1} of {arena.rounds}: {case.name}, {name}", file=sys.stderr, flush=True)
+            sent = (f"Authorization: Bearer {case.signed.token}",)
+            with starters[name](arena.folder, arena.upstream_port) as started:
+                closed_loop(started.port, TARGET, 1, headers=sent)
+                burst = all_answered(closed_loop(started.port, TARGET, arena.seconds, headers=sent))
+            figures.setdefault(case.name, {}).setdefault(name, []).append(burst._asdict())
+    return figures
 
 
 def latency(arena: Arena) -> Figures:
@@ -283,6 +299,7 @@ def acting(arena: Arena) -> Figures:
 
 ROWS = {
     "throughput": throughput,
+    "tokens": token_rates,
     "latency": latency,
     "memory": memory,
     "swaps": swaps,

@@ -365,3 +365,12 @@ fn identifiers_name_a_configuration_and_a_path() {
         assert_eq!(errors(&with(name)), [format!("{path} {message}")]);
     }
 }
+
+#[test]
+fn the_documentation_has_every_code_with_its_meaning() {
+    let page = include_str!("../../../docs/reference/tokens.md");
+    for error in engine::tokens::TokenError::ALL {
+        let row = format!("| `{}` | {} |", error.code(), error.doc());
+        assert!(page.contains(&row), "docs/reference/tokens.md lacks: {row}");
+    }
+}

@@ -1,4 +1,4 @@
-//! rustls on both sides: what listeners offer clients, roots for upstreams. Provider: ring.
+//! rustls on both sides: what listeners offer clients, roots for upstreams. Provider: aws-lc-rs (docs/decisions/0010).
 //!
 //! Gives rustls configurations, or one sentence that names the file that is wrong.
 
@@ -24,7 +24,7 @@ const MAX_PEM_BYTES: u64 = 16 << 20;
 /// The one cryptographic provider.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
-    PROVIDER.get_or_init(|| Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())).clone()
+    PROVIDER.get_or_init(|| Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider())).clone()
 }
 
 /// The listener's side: HTTP/2 and HTTP/1.1 offered, the certificate chosen by the name that the client asks for.

@@ -62,7 +62,7 @@ impl ServerCertVerifier for Remember {
 /// The certificate that a listener shows to a client asking for `name`.
 fn shown(address: SocketAddr, name: &'static str) -> Vec<u8> {
     let seen = Arc::new(Remember(Mutex::default()));
-    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = builder.dangerous().with_custom_certificate_verifier(seen.clone()).with_no_client_auth();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

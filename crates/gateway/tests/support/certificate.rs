@@ -52,7 +52,7 @@ impl Certificate {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(tokio_rustls::rustls::crypto::ring::default_provider())
+    Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider())
 }
 
 /// Writes `NAME.pem` and `NAME.key` of a new self-signed certificate; gives the certificate's bytes (DER).
