@@ -25,7 +25,7 @@ def test_a_backup_says_what_it_holds_and_comes_back(made: Hoplon) -> None:
     assert "It holds secrets (keys/records.key): whoever reads it can act as this installation." in said.err
     exported = made("policy", "export").out
     Path("policy.toml").write_text(POLICY.replace("9000", "9001"))
-    made("policy", "apply", "policy.toml")
+    made("policy", "apply", "--yes", "policy.toml")
     said = made("restore", "today.backup")
     assert (said.code, said.out.endswith("UTC: zone shop at version 1.\n")) == (0, True)
     assert made("policy", "export").out == exported

@@ -100,7 +100,7 @@ def test_a_day_of_work_elsewhere(control_plane: RunningControlPlane, elsewhere: 
     exported.write_text(exported.read_text().replace("merge_slashes = false", "merge_slashes = true"))
     differing = hoplon(elsewhere, "policy", "diff", str(exported), "--server", control_plane.url)
     assert (differing.returncode, "merge_slashes" in differing.stdout) == (1, True)
-    assert "is at version 2" in there("policy", "apply", str(exported))
+    assert "is at version 2" in there("policy", "apply", "--yes", str(exported))
     there("operations", "add", "GET", "/orders/{id}")
     assert "/orders/{var1}" in there("operations", "export")
     assert "is at version 4" in there("policy", "rollback", "--to", "1")

@@ -44,7 +44,7 @@ def test_without_a_state_directory_every_command_says_how_to_make_one(hoplon: Ho
 
 def test_apply_says_what_changed_and_that_nothing_runs(applied: Hoplon) -> None:
     Path("policy.toml").write_text(POLICY.replace("block", "log"))
-    said = applied("policy", "apply", "policy.toml")
+    said = applied("policy", "apply", "--yes", "policy.toml")
     assert said.code == 0
     assert said.out.splitlines()[0] == "  operations.fallthrough: block → log"
     assert said.out.splitlines()[1].startswith("Zone default is at version 2 (bundle ")
@@ -92,7 +92,7 @@ def test_a_new_zone_must_be_asked_for(applied: Hoplon) -> None:
 def test_history_says_of_a_long_change_how_much_more_there_is(applied: Hoplon) -> None:
     more = "".join(f'    {{ method = "GET", path = "/more/{number}" }},\n' for number in range(5))
     Path("policy.toml").write_text(POLICY.replace("saved = [\n", f"saved = [\n{more}"))
-    assert applied("policy", "apply", "policy.toml").code == 0
+    assert applied("policy", "apply", "--yes", "policy.toml").code == 0
     newest = applied("policy", "history").out.splitlines()[1]
     assert newest.endswith("; and 2 more")
     assert newest.count("saves operation") == 3
@@ -108,7 +108,7 @@ def test_history_lists_versions(applied: Hoplon) -> None:
 def test_rollback_says_what_it_takes_back(applied: Hoplon) -> None:
     exported = applied("policy", "export").out
     Path("policy.toml").write_text(POLICY.replace("block", "log"))
-    applied("policy", "apply", "policy.toml")
+    applied("policy", "apply", "--yes", "policy.toml")
     assert applied("policy", "export", "--version", "1").out == exported
     said = applied("policy", "rollback")
     assert said.code == 0

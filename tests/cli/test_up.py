@@ -123,7 +123,7 @@ def test_a_policy_acts_on_the_next_request(up: Up, upstream: str, tmp_path: Path
     policy = tmp_path / "policy.toml"
     for action, expected in [("block", 403), ("log", 200), ("block", 403), ("none", 200)]:
         policy.write_text(POLICY.format(upstream=upstream).replace("block", action))
-        applied = hoplon(up.state, "policy", "apply", str(policy))
+        applied = hoplon(up.state, "policy", "apply", "--yes", str(policy))
         assert (applied.returncode, "The gateway acts on it" in applied.stdout) == (0, True), applied
         assert (up.get("/users/7"), up.get("/other")) == (200, expected)
 
@@ -131,9 +131,9 @@ def test_a_policy_acts_on_the_next_request(up: Up, upstream: str, tmp_path: Path
 def test_a_broken_policy_leaves_the_last_good_one(up: Up, upstream: str, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY.format(upstream=upstream))
-    hoplon(up.state, "policy", "apply", str(policy))
+    hoplon(up.state, "policy", "apply", "--yes", str(policy))
     policy.write_text(POLICY.format(upstream=upstream).replace("/users", "users"))
-    applied = hoplon(up.state, "policy", "apply", str(policy))
+    applied = hoplon(up.state, "policy", "apply", "--yes", str(policy))
     assert applied.returncode == 1
     assert "does not begin with `/`" in applied.stderr
     assert up.get("/other") == 403
@@ -142,16 +142,16 @@ def test_a_broken_policy_leaves_the_last_good_one(up: Up, upstream: str, tmp_pat
     assert up.get("/other") == 403
     await_true(lambda: up.status()["bundle_refused"] is None)  # the API puts the committed bundle back by itself
     assert up.get("/other") == 403
-    assert hoplon(up.state, "policy", "apply", str(policy.with_name("good.toml"))).returncode == 2
+    assert hoplon(up.state, "policy", "apply", "--yes", str(policy.with_name("good.toml"))).returncode == 2
     policy.write_text(POLICY.format(upstream=upstream))
-    assert hoplon(up.state, "policy", "apply", str(policy)).returncode == 0
+    assert hoplon(up.state, "policy", "apply", "--yes", str(policy)).returncode == 0
     assert json.loads(hoplon(up.state, "doctor", "--json").stdout)["ok"]
 
 
 def test_the_mode_acts_within_a_second_or_so(up: Up, upstream: str, tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(POLICY.format(upstream=upstream))
-    hoplon(up.state, "policy", "apply", str(policy))
+    hoplon(up.state, "policy", "apply", "--yes", str(policy))
     for mode, expected in [("log", 200), ("enforce", 403), ("off", 200)]:
         said = json.loads(hoplon(up.state, "mode", mode, "--json").stdout)
         assert (said["gateway"], up.get("/other")) == ("taken", expected)

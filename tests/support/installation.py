@@ -76,7 +76,7 @@ def apply(state: Path, text: str, *options: str) -> subprocess.CompletedProcess[
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
         file.write(text)
         file.flush()
-        return hoplon(state, "policy", "apply", file.name, *options)
+        return hoplon(state, "policy", "apply", "--yes", file.name, *options)
 
 
 def rows(state: Path, sql: str) -> list[dict[str, Any]]:

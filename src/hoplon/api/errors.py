@@ -84,6 +84,8 @@ ERRORS: dict[str, ErrorForm] = {
     "records.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11504),
     "records.damaged": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11505),
     "usage": ErrorForm(HTTPStatus.BAD_REQUEST, 11506),
+    "replay.limit": ErrorForm(HTTPStatus.BAD_REQUEST, 11507),
+    "replay.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11508),
     # bundles and gateways
     "bundle.no_part": ErrorForm(HTTPStatus.NOT_FOUND, 11201),
     "delivery.busy": ErrorForm(HTTPStatus.SERVICE_UNAVAILABLE, 11202),

@@ -292,6 +292,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", _own_zone("/policy/diff"), GATEWAY_READ, "policy", "hoplon_v1.policy:diff", ZONE_READ),
     Route("POST", _own_zone("/policy/rollback"), GATEWAY_WRITE, "policy", "hoplon_v1.policy:rollback", ZONE_WRITE),
     Route("GET", _own_zone("/policy/versions"), GATEWAY_READ, "policy", "hoplon_v1.policy:versions", ZONE_READ),
+    Route("POST", _own_zone("/replays"), GATEWAY_READ, "policy", "hoplon_v1.replays:run", ZONE_READ),
     # tokens and audit log, as the command line sees them
     Route("GET", f"{OWN}/tokens", TOKENS_READ, "access", "hoplon_v1.tokens:list_tokens"),
     Route("POST", f"{OWN}/tokens", TOKENS_WRITE, "access", "hoplon_v1.tokens:create_token"),

@@ -38,6 +38,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "decisions", "hoplon.cli.decisions:decisions", "What was logged, blocked or refused, by which rule, and why."
     ),
+    Command("replay", "hoplon.cli.replay:replay", "What another policy would have done with the stored requests."),
     Command("token", "hoplon.cli.token:token", "Make, list and revoke API tokens and the credentials of gateways."),
     Command("audit", "hoplon.cli.audit:audit", "Show, export and verify the audit log."),
     Command("secrets", "hoplon.cli.secrets:secrets", "List what is sealed, and seal it under another key."),

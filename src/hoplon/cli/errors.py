@@ -18,6 +18,7 @@ EXIT_INTERNAL = 5
 EXIT_CODES: dict[str, int] = {
     "settings.invalid": EXIT_USAGE,
     "usage": EXIT_USAGE,
+    "policy.unconfirmed": EXIT_USAGE,
     "zone.missing": EXIT_USAGE,
     "state.missing": EXIT_NO_STATE,
     "part.in_use": EXIT_IN_USE,

@@ -1,6 +1,7 @@
 """`hoplon policy`: a zone's policy as one TOML file. Thin: what happens is in `hoplon.service.policy`."""
 
 import json
+import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -51,6 +52,10 @@ def export(zone: str | None, version: int | None, output: Path | None, where: Wh
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @zone_option
 @click.option("--create", is_flag=True, help="Create the zone, and the state directory, where they do not exist.")
+@click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not show and ask first: for scripts.")
+@click.option(
+    "--since", default="24h", show_default=True, metavar="TIME", help="Ask with a replay from here on; off: none."
+)
 @click.option("--wait", "wait_seconds", default=5.0, show_default=True, help="Seconds to wait for the gateway.")
 @control_options
 @json_option
@@ -60,17 +65,28 @@ def apply(
     file: IO[str],
     zone: str | None,
     create: bool,
+    is_sure: bool,
+    since: str,
     wait_seconds: float,
     where: Where,
     as_json: bool,
 ) -> None:
     """Make FILE (`-` is stdin) the policy of its zone, and wait until the gateway acts on it.
 
-    A policy with an error changes nothing; every error is listed. Exit code 1 when the running gateway has not taken
-    the policy.
+    On a terminal it first shows what changes and what that would have done with the stored requests (as `hoplon replay`
+    does), and asks. Elsewhere, and with --json, a policy that changes something needs --yes (exit code 2 without it).
+
+    A policy with an error changes nothing; every error is listed. Exit code 1 when the answer was no, or when the
+    running gateway has not taken the policy.
     """
-    text = _read(file)
+    from hoplon.cli.confirm import Asked, is_wanted
+
+    text = read_document(file)
     with open_control(where) as control:
+        asked = Asked(text, file.name, zone, since, can_ask=not as_json and is_terminal())
+        if not is_sure and not is_wanted(control, asked, create):
+            click.echo("Nothing was changed.")
+            context.exit(EXIT_PROBLEM)
         applied, acknowledgement = control.policy.apply(text, file.name, zone, create, wait_seconds)
     _say_applied(context, applied, acknowledgement, as_json)
 
@@ -85,17 +101,20 @@ def apply(
 def diff(context: click.Context, file: IO[str], zone: str | None, words: bool, where: Where, as_json: bool) -> None:
     """Show what applying FILE would change. Exit code 0: nothing; 1: something."""
     with open_control(where) as control:
-        difference = control.policy.diff(_read(file), file.name, zone)
+        difference = control.policy.diff(read_document(file), file.name, zone)
     if as_json:
         unified = difference.unified
-        document = {"zone": difference.zone_name, "changes": difference.changes, "unified": unified}
+        document = {
+            "zone": difference.zone_name,
+            "changes": difference.changes,
+            "unified": unified,
+            "is_new": difference.is_new,
+        }
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        _show_changes(difference.changes, f"No change in zone {difference.zone_name}.")
+        show_changes(difference.changes, f"No change in zone {difference.zone_name}.")
         if difference.unified and not words:
-            click.echo()
-            for line in difference.unified.splitlines():
-                click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+            show_unified(difference.unified)
     context.exit(EXIT_PROBLEM if difference.unified else 0)
 
 
@@ -159,7 +178,7 @@ def _in_short(changes: tuple[str, ...]) -> str:
     return "; ".join([*shown, f"and {rest} more"] if rest > 0 else shown)
 
 
-def _read(file: IO[str]) -> str:
+def read_document(file: IO[str]) -> str:
     """The text of the file; a file that is no UTF-8 is told apart from a policy with errors."""
     from hoplon.errors import HoplonError
 
@@ -178,7 +197,20 @@ def _write(path: Path, text: str) -> None:
         raise HoplonError("output.unwritable", f"cannot write {path}: {error.strerror}") from error
 
 
-def _show_changes(changes: tuple[str, ...], nothing: str) -> None:
+def is_terminal() -> bool:
+    """Whether somebody is there to read and to answer."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def show_unified(unified: str) -> None:
+    """A unified diff, coloured."""
+    click.echo()
+    for line in unified.splitlines():
+        click.secho(line, fg={"+": "green", "-": "red", "@": "cyan"}.get(line[:1]))
+
+
+def show_changes(changes: tuple[str, ...], nothing: str) -> None:
+    """What changes, one sentence a line; `nothing` when nothing does."""
     for change in changes:
         click.echo(f"  {change}")
     if not changes:
@@ -195,7 +227,7 @@ def _say_applied(context: click.Context, applied: "Applied", acknowledgement: "A
 
 
 def _show_applied(applied: "Applied", acknowledgement: "Acknowledgement") -> None:
-    _show_changes(applied.changes, f"No change: zone {applied.zone_name} stays at version {applied.version}.")
+    show_changes(applied.changes, f"No change: zone {applied.zone_name} stays at version {applied.version}.")
     if applied.changes:
         click.echo(f"Zone {applied.zone_name} is at version {applied.version} ({_bundle(applied.bundle)}).")
     match acknowledgement.outcome:

@@ -14,6 +14,7 @@ from hoplon.client.local_access import LocalAudit, LocalTokens
 from hoplon.client.local_decisions import LocalDecisions
 from hoplon.client.local_labels import LocalLabels
 from hoplon.client.local_operations import LocalOperations
+from hoplon.client.local_replays import LocalReplays
 from hoplon.client.local_rulesets import LocalRulesets
 from hoplon.client.local_token_validation import LocalTokenValidation
 from hoplon.errors import HoplonError
@@ -71,6 +72,7 @@ class Local:
         self.decisions = LocalDecisions(self._store.workspace)
         self.rules = LocalRulesets(self._store.workspace, "rules")
         self.limits = LocalRulesets(self._store.workspace, "limits")
+        self.replays = LocalReplays(self._store.workspace)
         self.tokens = LocalTokens(self._store.workspace)
         self.audit = LocalAudit(self._store.workspace)
 

@@ -9,6 +9,7 @@ from hoplon.client.remote_decisions import RemoteDecisions
 from hoplon.client.remote_labels import RemoteLabels
 from hoplon.client.remote_operations import RemoteOperations
 from hoplon.client.remote_policy import RemotePolicy
+from hoplon.client.remote_replays import RemoteReplays
 from hoplon.client.remote_rulesets import RemoteRulesets
 from hoplon.client.remote_token_validation import RemoteTokenValidation
 from hoplon.client.remote_zones import RemoteGateways, RemoteMode, RemoteZones
@@ -35,6 +36,7 @@ class Remote:
         self.rules = RemoteRulesets(self._connection, self.zones, "rules")
         self.limits = RemoteRulesets(self._connection, self.zones, "limits")
         self.decisions = RemoteDecisions(self._connection, self.zones)
+        self.replays = RemoteReplays(self._connection, self.zones)
 
     def __enter__(self) -> Self:
         return self

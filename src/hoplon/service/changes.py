@@ -34,7 +34,8 @@ MAX_ZONES = 1000
 """As many as a bundle holds."""
 _NOWHERE = Upstream("http://127.0.0.1:9")
 """What stands for the upstreams of a zone that has none yet, when the engine is asked about the rest of it."""
-_NOBODY = "0" * 32
+UNCOMMITTED = "0" * 32
+"""The id of the zone in a bundle that only the engine is asked about."""
 
 
 @dataclass(slots=True)
@@ -165,7 +166,7 @@ def check_written(workspace: Workspace, zone: ZonePolicy, features: Mapping[str,
     """
     defaults = {each.name: each.read(each.table()) for each in FEATURES}
     policy = Policy(zone if zone.is_active else replace(zone, upstreams=(_NOWHERE,)), {**defaults, **features})
-    version = ZoneVersion(_NOBODY, 1, datetime.fromtimestamp(0, UTC), policy)
+    version = ZoneVersion(UNCOMMITTED, 1, datetime.fromtimestamp(0, UTC), policy)
     with reading(workspace.database) as connection:
         bundle = join([compile_version(version, FEATURES, RuleLists(connection))])
     if refused := workspace.check_bundle(bundle.manifest, bundle.parts):

@@ -72,6 +72,8 @@ class PolicyDifference:
     zone_name: str
     changes: tuple[str, ...]
     unified: str
+    is_new: bool = False
+    """There is no such zone yet."""
 
 
 def apply_policy(
@@ -167,7 +169,8 @@ def diff_policy(
     old_name = f"{name} (version {target.version})" if target else "(no such zone)"
     old_text = write_policy(old, FEATURES) if old else ""
     changes = describe_change(old, policy, FEATURES)
-    return PolicyDifference(name, changes, unified(old_text, write_policy(policy, FEATURES), old_name, origin))
+    text = unified(old_text, write_policy(policy, FEATURES), old_name, origin)
+    return PolicyDifference(name, changes, text, is_new=target is None)
 
 
 def policy_history(workspace: Workspace, zone: str | None = None, limit: int = 50) -> list[PolicyVersion]:

@@ -43,11 +43,12 @@ class AppliedForm(TypedDict):
 
 
 class DifferenceForm(TypedDict):
-    """What applying a document would change."""
+    """What applying a document would change; `is_new`: there is no such zone yet."""
 
     zone_name: str
     changes: list[str]
     unified: str
+    is_new: bool
 
 
 class VersionForm(TypedDict):
@@ -94,7 +95,7 @@ def apply(request: ApiRequest) -> Answer:
     actor = request.caller.actor
     applied = policies.apply_policy(
         request.workspace,
-        _text(request),
+        policy_text(request),
         _ORIGIN,
         name,
         actor=actor,
@@ -113,7 +114,7 @@ def create(request: ApiRequest) -> Answer:
     _new_name(request)
     actor = request.caller.actor
     return _applied(
-        request, policies.apply_policy(request.workspace, _text(request), _ORIGIN, create=True, actor=actor)
+        request, policies.apply_policy(request.workspace, policy_text(request), _ORIGIN, create=True, actor=actor)
     )
 
 
@@ -174,13 +175,14 @@ def versions(request: ApiRequest) -> Answer:
 
 def _new_name(request: ApiRequest) -> str:
     """The name of the zone that the document creates. Raises `zone.exists`: it is changed at its own path."""
-    name = read_policy(_text(request), FEATURES, _ORIGIN, disagreements).zone.name
+    name = read_policy(policy_text(request), FEATURES, _ORIGIN, disagreements).zone.name
     if any(zone.name == name for zone in list_zones(request.workspace)):
         raise HoplonError("zone.exists", f"there already is a zone `{name}`", "put the policy on that zone")
     return name
 
 
-def _text(request: ApiRequest) -> str:
+def policy_text(request: ApiRequest) -> str:
+    """The document that was sent. Raises `policy.invalid` when it is no UTF-8."""
     try:
         return request.content.decode()
     except UnicodeDecodeError as error:
@@ -211,11 +213,12 @@ def _applied(request: ApiRequest, applied: policies.Applied) -> Answer:
 
 def _difference(request: ApiRequest, name: str | None) -> Answer:
     origin = request.query["origin"] or _ORIGIN
-    found = policies.diff_policy(request.workspace, _text(request), origin, name)
+    found = policies.diff_policy(request.workspace, policy_text(request), origin, name)
     form: DifferenceForm = {
         "zone_name": found.zone_name,
         "changes": list(found.changes),
         "unified": found.unified,
+        "is_new": found.is_new,
     }
     return answer(form)
 
