@@ -1,4 +1,5 @@
-"""What the demo asks of the Hoplon it started, through `hoplon.service`: what was seen, a new policy, one record.
+"""What the demo asks of the Hoplon it started, through `hoplon.service`: what was seen, a policy, its effect, one
+decision.
 
 Takes the state directory. Everything here can be done with a command of `hoplon`, which the story shows beside it.
 """
@@ -11,23 +12,15 @@ from typing import Any
 
 from hoplon.catalog import SavedTemplate
 from hoplon.errors import HoplonError
+from hoplon.service.decisions import Decision, find_decision
 from hoplon.service.gateway import await_bundle
 from hoplon.service.policy import apply_policy, export_policy
-from hoplon.service.records import ZoneOperations, query_records, show_record, zone_operations
+from hoplon.service.records import ZoneOperations, query_records, zone_operations
+from hoplon.service.replay import prepare_replay, run_replay
+from hoplon.service.replay_report import ReplayReport
 from hoplon.service.seen_operations import policy_with
 from hoplon.service.workspace import Workspace, open_workspace
 from hoplon.storage.state import StateDirectory
-
-BUNDLE_DIGITS = 16
-"""Records name their bundle by the first digits of its hash."""
-
-
-TALLY = """
-    SELECT count(*) AS requests,
-        count(*) FILTER (action = 'log') AS unmatched,
-        count(DISTINCT client) FILTER (action = 'log') AS clients
-    FROM records WHERE bundle = '{bundle}'
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +30,6 @@ class Change:
     version: int
     bundle: str
     milliseconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The requests that one bundle judged: all, those that matched no saved operation, and from how many clients."""
-
-    requests: int
-    unmatched: int
-    clients: int
 
 
 class Installation:
@@ -77,31 +61,35 @@ class Installation:
     def block_unknown(self) -> Change:
         """Turn `fallthrough` from log to block in the exported policy, and apply it."""
         with open_workspace(self._root) as workspace:
-            text = export_policy(workspace)
-            return _apply(workspace, text.replace('fallthrough = "log"', 'fallthrough = "block"'))
+            return _apply(workspace, _blocking(workspace))
 
-    def tally(self, bundle: str) -> Tally:
-        """How the requests under `bundle` were judged."""
-        [row] = self._rows(TALLY.format(bundle=bundle[:BUNDLE_DIGITS]))
-        return Tally(**row)
+    def replay_block(self) -> ReplayReport:
+        """What `block_unknown` would have done with everything so far: `hoplon replay --policy FILE`."""
+        with open_workspace(self._root) as workspace:
+            prepared = prepare_replay(workspace, _blocking(workspace))
+            return run_replay(workspace.state, prepared, None, None)
 
-    def record(self, request_id: str, patience_seconds: float) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-        """The record of a request and its violations, once it is stored."""
+    def decision(self, request_id: str, patience_seconds: float) -> Decision:
+        """What was decided about a request, once it is stored: `hoplon decisions ID`."""
         deadline = time.monotonic() + patience_seconds
-        while True:
-            try:
-                detail = show_record(self._state, request_id)
-            except HoplonError as error:
-                if error.code != "records.unknown" or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
-            else:
-                return detail.record, detail.violations
+        with open_workspace(self._root) as workspace:
+            while True:
+                try:
+                    return find_decision(workspace, request_id)
+                except HoplonError as error:
+                    if error.code != "records.unknown" or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.2)
 
     def _rows(self, sql: str) -> list[dict[str, Any]]:
         with query_records(self._state, sql) as answer:
             rows: list[dict[str, Any]] = answer.batches.read_all().to_pylist()
             return rows
+
+
+def _blocking(workspace: Workspace) -> str:
+    """The policy as it is, but for what happens to requests that match no operation."""
+    return export_policy(workspace).replace('fallthrough = "log"', 'fallthrough = "block"')
 
 
 def _apply(workspace: Workspace, text: str) -> Change:

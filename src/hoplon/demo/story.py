@@ -1,4 +1,4 @@
-"""The demo's story, act by act: start, traffic, what was seen, a policy, the block while traffic runs on, one record.
+"""The demo's story, act by act: start, traffic, what was seen, a policy, its replay, the block, one decision.
 
 Wires shop, gateway, crowd and installation. Every number that is shown was measured in this run, and the story fails
 when what it promises did not happen.
@@ -31,8 +31,8 @@ PATIENCE_SECONDS = 30.0
 SESSIONS_TO_SAVE = 2
 SHOWN_OPERATIONS = 40
 SHOWN_FIELDS = (
-    *("id", "time", "method", "path", "operation_path", "client", "session", "session_source"),
-    *("mode", "action", "rule", "status", "bundle", "duration_us"),
+    *("id", "time", "method", "path", "client", "session", "session_source"),
+    *("mode", "action", "rule_name", "status", "bundle", "policy_version"),
 )
 
 
@@ -56,12 +56,13 @@ def tell(state: Path | None, stream: TextIO, live: bool) -> None:
     with _ending_on_termination(), ExitStack() as stack:
         stage = start(root, screen, stack)
         learn(stage)
-        bundle = save(stage, show_operations(stage))
-        before = log_unknown(stage, bundle)
+        save(stage, show_operations(stage))
+        before = log_unknown(stage)
+        replay_block(stage)
         after = block_unknown(stage)
         stage.crowd.send_home()
         judge(stage, before, after)
-        show_record(stage, after)
+        show_decision(stage, after)
     say_where_to_look(screen, root)
 
 
@@ -102,8 +103,8 @@ def show_operations(stage: Stage) -> list[SavedTemplate]:
     return saved
 
 
-def save(stage: Stage, saved: list[SavedTemplate]) -> str:
-    """The seen operations become the policy; what matches none of them is logged. Gives the bundle that does so."""
+def save(stage: Stage, saved: list[SavedTemplate]) -> None:
+    """The seen operations become the policy; what matches none of them is logged."""
     stage.screen.act(4, "A policy: these operations and no others, at first only logged")
     applied = stage.installation.save(saved)
     stage.screen.command("hoplon operations --as-policy -o policy.toml && hoplon policy apply policy.toml")
@@ -112,26 +113,35 @@ def save(stage: Stage, saved: list[SavedTemplate]) -> str:
         " One session alone teaches nothing."
     )
     stage.screen.say(f"version {applied.version} took effect after {applied.milliseconds:.0f} ms")
-    return applied.bundle
 
 
-def log_unknown(stage: Stage, bundle: str) -> list[Exchange]:
-    """Logged for a while under `bundle`, with the crowd at work; what its members got."""
+def log_unknown(stage: Stage) -> list[Exchange]:
+    """Logged for a while, with the crowd at work; what its members got."""
     since = time.monotonic()
     watch(stage, "logging what matches no operation", CONTRAST_SECONDS, lambda: _all_were_tried(stage, since))
     before = _since(stage, since)
     stage.installation.wait_for_records(stage.crowd.size, PATIENCE_SECONDS)
-    tally = stage.installation.tally(bundle)
-    stage.screen.say(
-        f"a block would have stopped {tally.unmatched:,} of {tally.requests:,} requests"
-        f" ({tally.unmatched / tally.requests:.1%}), sent by {tally.clients} client(s)"
-    )
     return before
+
+
+def replay_block(stage: Stage) -> None:
+    """What the block would have done with all traffic so far; raises when it would have done nothing."""
+    stage.screen.act(5, "What a block would have done: replayed, before anybody is blocked")
+    stage.screen.command("hoplon replay --policy policy.toml", 'with fallthrough = "block"')
+    report = stage.installation.replay_block()
+    would, sessions = report.would, report.sessions
+    if not would.block:
+        raise HoplonError("demo.failed", "the replay found nothing that a block would stop", _LOGS)
+    stage.screen.say(
+        f"would block {would.block:,} of {report.records:,} requests ({would.block / report.records:.1%}),"
+        f" {sessions.block:,} of {sessions.all:,} sessions; the policy of now: {report.present.block:,}"
+    )
+    stage.screen.say(f"records do not tell for {would.unknown:,} of them; replayed in {report.seconds * 1000:,.0f} ms")
 
 
 def block_unknown(stage: Stage) -> list[Exchange]:
     """The block is switched on under traffic; what the crowd got from then on."""
-    stage.screen.act(5, "Block, while traffic runs on")
+    stage.screen.act(6, "Block, while traffic runs on")
     applied = stage.installation.block_unknown()
     stage.screen.command("hoplon policy apply policy.toml", 'with fallthrough = "block"')
     stage.screen.say(f"version {applied.version} took effect after {applied.milliseconds:.0f} ms")
@@ -151,27 +161,29 @@ def judge(stage: Stage, before: list[Exchange], after: list[Exchange]) -> None:
         raise HoplonError("demo.failed", "the demo did not show what it promises: " + "; ".join(broken), _LOGS)
 
 
-def show_record(stage: Stage, after: list[Exchange]) -> None:
-    """One blocked request, from the client's answer to its record."""
-    stage.screen.act(6, "One blocked request, by its id")
+def show_decision(stage: Stage, after: list[Exchange]) -> None:
+    """One blocked request, from the client's answer to what was decided about it."""
+    stage.screen.act(7, "One blocked request, by its id")
     blocked = ledger.first_blocked(after)
     if not blocked or not blocked.request_id:
         raise HoplonError("demo.failed", "no blocked answer carried a request id", _LOGS)
     stage.screen.say(f"the client asked for {blocked.method} {blocked.path} and got {blocked.status} with this id:")
-    record, violations = stage.installation.record(blocked.request_id, PATIENCE_SECONDS)
-    stage.screen.record({name: record[name] for name in SHOWN_FIELDS})
-    for violation in violations:
-        stage.screen.record({"violation": f"{violation['code']} at {violation['location']}"})
+    stage.screen.command(f"hoplon decisions {blocked.request_id}")
+    decision = stage.installation.decision(blocked.request_id, PATIENCE_SECONDS)
+    stage.screen.record({name: getattr(decision, name) for name in SHOWN_FIELDS})
+    for violation in decision.violations:
+        stage.screen.record({"violation": f"{violation.code} at {violation.location}"})
 
 
 def say_where_to_look(screen: Screen, root: Path) -> None:
     """The last act: everything is stopped, and what can be asked afterwards."""
-    screen.act(7, "Where to look further (everything is stopped; the records are kept)")
+    screen.act(8, "Where to look further (everything is stopped; the records are kept)")
     screen.command(f"export HOPLON_STATE={root}")
     screen.command("hoplon operations", "seen and saved")
     screen.command(
         "hoplon records query 'SELECT status, count(*) FROM records GROUP BY status'", "SQL over all records"
     )
+    screen.command("hoplon decisions --action block", "what was blocked, by which rule, and why")
     screen.command("hoplon policy history && hoplon policy export", "who changed what, and the document")
     screen.command("hoplon api", "Cloudflare's API, for its SDKs: docs/api.md")
     screen.command("hoplon up --upstream http://127.0.0.1:9000", "in front of your own API")
