@@ -110,7 +110,7 @@ def make_report(
         was=new["was"],
         newly_blocked=new["newly_blocked"],
         no_longer_blocked=new["no_longer_blocked"],
-        sessions=SessionEffect(**new["sessions"], is_exact=new["sessions_exact"]),
+        sessions=_sessions(new["sessions"], new["sessions_exact"]),
         rules=_rules(new["rules"], present["rules"], names),
         unknown_facts=new["unknown_facts"],
         examples={what: tuple(ids) for what, ids in new["examples"].items()},
@@ -137,6 +137,10 @@ def _place(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def _rule(row: Mapping[str, Any], present: int, names: Mapping[str, str]) -> RuleEffect:
     taken = {name: row[name] for name in RuleEffect.__slots__ if name not in ("rule_name", "present", "examples")}
     return RuleEffect(**taken, rule_name=names.get(row["rule"]), present=present, examples=tuple(row["examples"]))
+
+
+def _sessions(counts: Mapping[str, int], is_exact: bool) -> SessionEffect:
+    return SessionEffect(counts["all"], counts["log"], counts["block"], counts["unknown"], is_exact)
 
 
 def _effect(counts: Mapping[str, int]) -> Effect:
