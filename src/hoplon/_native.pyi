@@ -282,6 +282,8 @@ class Exchange:
         """The head of the application's response."""
     def answer(self, *, failed: bool = False) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
         """Status, headers and body of the answer to a request that was stopped; with `failed`, to one that could not be judged."""
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """What is added to the head of a response that passes: the request's id, what the client is told of its limits."""
     def end(
         self,
         now: int,

@@ -217,3 +217,27 @@ response = {{ status_code = 418, content_type = "text/plain", content = "I am a 
     answered = ask(shield, headers=[(b"host", b"api.test"), (b"x-brew", b"coffee")])
     assert (answered.status, answered.body, answered.headers["content-type"]) == (418, b"I am a teapot.", "text/plain")
     assert ask(shield, headers=[(b"host", b"api.test"), (b"x-brew", b"tea")]).status == 200
+
+
+def test_a_limit_counts_in_this_process_and_is_told_to_the_client(tmp_path: Path) -> None:
+    policy = f"""{BASE}
+[[limits.rules]]
+ref = "two-a-minute"
+expression = 'http.request.method eq "GET"'
+action = "block"
+characteristics = ["ip.src"]
+period = 60
+requests_per_period = 2
+"""
+    state = tmp_path / "state"
+    shield = Shield(Echo(), bundles=put_in_place(state, policy))
+    first = ask(shield)
+    assert first.status == 200 and "r=1" in first.headers["ratelimit"]
+    put_in_place(state, policy + '\n[operations]\nfallthrough = "none"\n')
+    shield.refresh()
+    assert ask(shield).status == 200
+    refused = ask(shield)
+    assert (refused.status, json.loads(refused.body)["type"]) == (429, "urn:hoplon:limited")
+    assert int(refused.headers["retry-after"]) > 0
+    assert ask(shield, client=("192.0.2.8", 1)).status == 200
+    assert shield.counts.bundles_loaded == 2, "another bundle begins no new count"

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("hoplon._native")
 
 from hoplon.errors import HoplonError
+from hoplon.service import replay
 from hoplon.service.isolated_replay import IsolatedReplay, replay_apart
 from hoplon.service.policy import apply_policy, export_policy
 from hoplon.service.replay import ReplayBounds, prepare_replay, run_replay
@@ -68,14 +69,32 @@ def test_only_the_newest_are_replayed_where_there_are_more_than_the_bound(worksp
     assert report.until is not None and report.until - report.since <= 11 * MINUTE
 
 
-def test_a_replay_that_takes_too_long_is_ended_and_says_how_far_it_came(workspace: Workspace, zone_id: str) -> None:
-    for _ in range(2):
-        write_decided(workspace.state, zone_id, [Decided(n * MINUTE, SAVED) for n in range(5)])
+def test_a_replay_that_takes_too_long_is_ended_and_says_how_far_it_came(
+    workspace: Workspace, zone_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay, "CHUNK_ROWS", 5)
+    write_decided(workspace.state, zone_id, [Decided(n * MINUTE, SAVED) for n in range(10)])
     seen: list[tuple[int, int]] = []
     with pytest.raises(HoplonError) as error:
         replayed(workspace, bounds=ReplayBounds(seconds=-1.0), on_progress=lambda *at: seen.append(at))
     assert error.value.code == "replay.limit" and "--since" in (error.value.hint or "")
-    assert seen[0][1] == 10
+    assert seen == [(5, 10)]
+
+
+def test_what_records_do_not_hold_is_counted_and_not_guessed(workspace: Workspace, zone_id: str) -> None:
+    by_header = """
+[[rules.custom]]
+ref = "brew"
+expression = 'http.request.method eq "POST" and http.request.headers["x-brew"][0] eq "coffee"'
+action = "block"
+"""
+    requests = [Decided(MINUTE, SAVED), Decided(MINUTE, {**SAVED, "method": "POST"}), Decided(MINUTE, UNSAVED)]
+    write_decided(workspace.state, zone_id, requests)
+    report = replayed(workspace, POLICY + by_header)
+    assert (report.would.unknown, report.would.block) == (1, 0), "a GET is no POST, whatever its headers were"
+    assert report.unknown_facts == {"http.request.headers": 1}
+    (brew,) = [rule for rule in report.rules if rule.rule_name == "brew"]
+    assert (brew.matched, brew.unknown) == (0, 1)
 
 
 def test_without_records_there_is_an_empty_report(workspace: Workspace, zone_id: str) -> None:

@@ -34,6 +34,11 @@ _RECORD: Mapping[str, Any] = {
     "bundle": "",
     "duration_us": 1000,
     "inspection": "none",
+    "request_complete": True,
+    "session_policy": "",
+    "preflight": False,
+    "method_override": False,
+    "form_override": False,
 }
 
 

@@ -10,8 +10,10 @@ use engine::{
     BodyLength, BodyNeed, Effect, HttpVersion, Mode, Outcome, RequestHead, RequestId, RequestIdText, ResponseHead, Scheme, Step,
     Surroundings, Timestamp, Transaction,
 };
+use gateway::headers::REQUEST_ID;
 use gateway::hosts::KnownHosts;
 use gateway::problem::{self, Cause};
+use gateway::quota;
 use http::header::ORIGIN;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -23,8 +25,10 @@ use crate::inspection::{Judged, Limits, random};
 
 /// Headers as ASGI has them.
 pub type RawHeaders = Vec<(PyBackedBytes, PyBackedBytes)>;
+/// Headers as ASGI takes them.
+type Fields<'py> = Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>;
 /// Status, headers, body: an answer of our own.
-type Answer<'py> = (u16, Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)>, Bound<'py, PyBytes>);
+type Answer<'py> = (u16, Fields<'py>, Bound<'py, PyBytes>);
 
 /// See the module. What a step says: `pass`, `stop`, `whole` (hold the body back and give it), `pieces` (give it, hold the last
 /// piece back).
@@ -138,6 +142,12 @@ impl Exchange {
         Ok(state.next.word())
     }
 
+    fn with_id<'py>(&self, py: Python<'py>, headers: &HeaderMap) -> Fields<'py> {
+        let field = |name: &HeaderName, value: &[u8]| (PyBytes::new(py, name.as_str().as_bytes()), PyBytes::new(py, value));
+        let id = field(&REQUEST_ID, self.id.as_str().as_bytes());
+        headers.iter().map(|(name, value)| field(name, value.as_bytes())).chain([id]).collect()
+    }
+
     fn judged_target(&self) -> Option<String> {
         let state = self.lock();
         let target = state.transaction.as_deref()?.upstream_target();
@@ -209,10 +219,16 @@ impl Exchange {
         };
         let response = problem::answer(cause, state.transaction.as_deref(), self.id.as_str(), self.origin.as_ref());
         let (head, body) = response.into_parts();
-        let field = |name: &[u8], value: &[u8]| (PyBytes::new(py, name), PyBytes::new(py, value));
-        let id = field(gateway::headers::REQUEST_ID.as_str().as_bytes(), self.id.as_str().as_bytes());
-        let fields = head.headers.iter().map(|(name, value)| field(name.as_str().as_bytes(), value.as_bytes()));
-        (head.status.as_u16(), fields.chain([id]).collect(), PyBytes::new(py, &body))
+        (head.status.as_u16(), self.with_id(py, &head.headers), PyBytes::new(py, &body))
+    }
+
+    /// What is added to the head of a response that passes: the request's id, and what the client is told of its limits.
+    fn fields<'py>(&self, py: Python<'py>) -> Fields<'py> {
+        let mut headers = HeaderMap::new();
+        if let Some(transaction) = self.lock().transaction.as_deref() {
+            quota::write(&mut headers, transaction.verdict());
+        }
+        self.with_id(py, &headers)
     }
 
     /// Ends the transaction, once; with `describe`, what `Engine.inspect` would have given. `status` is what the client got, 0:
@@ -233,7 +249,7 @@ impl Exchange {
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let mut state = self.lock();
         let Some(mut transaction) = state.transaction.take() else { return Ok(None) };
-        self.limits.end(&mut transaction, !matches!(state.next, Next::Stop(_)));
+        self.limits.end(&mut transaction, answered.is_some() || !matches!(state.next, Next::Stop(_)));
         drop(state);
         let outcome = Outcome {
             end: Timestamp::from_micros(now),

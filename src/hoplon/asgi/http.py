@@ -10,7 +10,6 @@ from hoplon._native import Exchange
 from hoplon.asgi.judging import Judging
 from hoplon.asgi.settings import App, Message, Receive, Scope, Send
 
-REQUEST_ID = b"hoplon-request-id"
 _GONE: Message = {"type": "http.disconnect"}
 
 
@@ -118,7 +117,7 @@ class HttpPassage:
             return
         self._judging.status = status
         self._has_begun = True
-        await self._to_client({**message, "headers": [*headers, (REQUEST_ID, self._exchange.id.encode())]})
+        await self._to_client({**message, "headers": [*headers, *self._exchange.fields()]})
 
     async def _answer(self) -> None:
         """Answer in the application's place; where its response has begun, the connection just ends."""

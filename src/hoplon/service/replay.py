@@ -27,7 +27,7 @@ from hoplon.service.workspace import Workspace
 from hoplon.storage import policies
 from hoplon.storage.database import reading
 from hoplon.storage.records import Layout, Records, Selection, open_records
-from hoplon.storage.records.schema import literal
+from hoplon.storage.records.schema import literal, quoted
 from hoplon.storage.state import StateDirectory
 
 DEFAULT_PERIOD = timedelta(hours=24)
@@ -36,8 +36,20 @@ BATCH_ROWS = 65_536
 CHUNK_ROWS = 500_000
 """So many records are sorted by time at once."""
 MEMORY = "1GB"
-_UNUSED = frozenset({"gateway", "engine_ns", "sample_probability", "upstream_us", "path_form"})
-"""Columns that no fact is read from; every other one is handed to the engine."""
+_UNUSED = frozenset(
+    (
+        "bundle",
+        "duration_us",
+        "engine_ns",
+        "error",
+        "failures",
+        "retried",
+        "sample_probability",
+        "upstream",
+        "upstream_us",
+    )
+)
+"""Columns that no fact is read from; every other one that a gateway writes is handed to the engine."""
 
 Progress = Callable[[int, int], None]
 """Records done, of so many."""
@@ -149,7 +161,8 @@ def _contents(records: Records, span: _Span) -> Iterator[tuple[bytes, int]]:
     """The records in order of time, as Arrow IPC streams, each with its number of rows."""
     if span.since is None or span.until is None:
         return
-    columns = ", ".join(f'"{column.name}"' for column in records.schema.tables["records"] if column.name not in _UNUSED)
+    written = [column.name for column in records.schema.tables["records"] if not column.derived]
+    columns = ", ".join(quoted(name) for name in written if name not in _UNUSED)
     chunks = max(1, -(-span.rows // CHUNK_ROWS))
     step = (span.until - span.since) / chunks + timedelta(microseconds=1)
     for number in range(chunks):
