@@ -11,7 +11,7 @@ import pytest
 
 from conformance.proxy import recording
 from conformance.python_sdk import CACHE
-from hoplon.api.routes import CLOUDFLARE, ROUTES
+from hoplon.api.routes import CLOUDFLARE, ROUTES, Route
 from support.api import api_running
 from support.recording import complaints, own
 
@@ -31,9 +31,17 @@ def test_the_typescript_sdk_walks_every_resource(tmp_path: Path) -> None:
     assert len(steps) > 10
     assert {step: error for step, error in steps.items() if error} == {}
     assert list(complaints(proxy.exchanges)) == []
-    walked = {(each.method, own().route(each.method, each.path)) for each in proxy.exchanges if each.status == 200}
-    there = {(route.method, route.path) for route in ROUTES if route.handler and route.path.startswith(CLOUDFLARE)}
+    walked = {(each.method, own().route(each.method, each.path)) for each in proxy.exchanges if each.status < 300}
+    there = {(route.method, route.path) for route in ROUTES if is_walked(route)}
     assert there - walked == set(), "the walk leaves these out"
+
+
+def is_walked(route: Route) -> bool:
+    """Whether a route of Cloudflare's can succeed: an account has no rulesets here, and their versions stay."""
+    if route.handler is None or not route.path.startswith(CLOUDFLARE):
+        return False
+    never = route.handler.startswith("account_rulesets:") and route.handler != "account_rulesets:list_rulesets"
+    return not never and route.handler != "ruleset_versions:delete_version"
 
 
 def walk(base_url: str, token: str) -> Iterator[tuple[str, str | None]]:

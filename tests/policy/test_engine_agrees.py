@@ -17,6 +17,7 @@ from hoplon.policy.document import check_policy
 from hoplon.service.features import FEATURES
 from hoplon.service.policy import default_policy
 from identity.test_policy import IDENTIFIERS
+from limits.test_policy import LIMITING
 from policy.test_document import POLICIES
 from rules.test_policy import RULESETS, SAVED
 
@@ -58,6 +59,11 @@ def test_custom_rules_that_are_accepted_here_load_there(rules: RulesetPolicy) ->
     saved = OperationsPolicy("log", (SAVED,))
     features = {**DEFAULT.features, "operations": saved, "rules": rules}
     assert engine_refuses(replace(DEFAULT, features=features)) == []
+
+
+@given(LIMITING)
+def test_limits_that_are_accepted_here_load_there(limits: RulesetPolicy) -> None:
+    assert engine_refuses(replace(DEFAULT, features={**DEFAULT.features, "limits": limits})) == []
 
 
 @given(st.lists(st.text("ab.;%2eEfF05cC/\\\u00e9 ~|{}?#\x01", max_size=6), max_size=4))

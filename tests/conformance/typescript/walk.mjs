@@ -241,6 +241,41 @@ await step('a list is made, filled, read with a cursor, and removed', async () =
   await refused(Cloudflare.NotFoundError, () => lists.get(made.id, { account_id }));
 });
 
+await step('rulesets are made, changed rule by rule, read in every version, and removed', async () => {
+  const { zone_id } = seen;
+  const rulesets = client.rulesets;
+  const phase = 'http_request_firewall_custom';
+  await refused(Cloudflare.NotFoundError, () => rulesets.phases.get(phase, { zone_id }));
+  const expression = 'http.request.uri.path eq "/admin"';
+  const first = await rulesets.phases.update(phase, { zone_id, rules: [{ action: 'log', expression, ref: 'a' }] });
+  const at = { zone_id, ruleset_id: first.id };
+  const position = { before: first.rules[0].id };
+  const second = await rulesets.rules.create(first.id, { zone_id, action: 'block', expression, ref: 'b', position });
+  assert.deepEqual(second.rules.map((rule) => rule.ref), ['b', 'a']);
+  const rule = second.rules[0];
+  const third = await rulesets.rules.edit(rule.id, { ...at, action: 'log', expression, enabled: false });
+  assert.deepEqual([third.version, third.rules[0].enabled, third.rules[0].version], ['3', false, '2']);
+  const fourth = await rulesets.rules.delete(rule.id, at);
+  assert.deepEqual(fourth.rules, first.rules);
+  assert.deepEqual(await rulesets.get(first.id, { zone_id }), fourth);
+  const versions = await all(rulesets.versions.list(first.id, { zone_id }));
+  assert.deepEqual(versions.map((each) => each.version), ['4', '3', '2', '1']);
+  assert.deepEqual(await rulesets.versions.get('2', at), second);
+  assert.equal((await all(rulesets.phases.versions.list(phase, { zone_id }))).length, 4);
+  assert.deepEqual(await rulesets.phases.versions.get('1', { zone_id, ruleset_phase: phase }), first);
+  await refused(Cloudflare.BadRequestError, () => rulesets.versions.delete('1', at));
+  assert.equal((await rulesets.update(first.id, { zone_id, description: 'ours' })).description, 'ours');
+  assert.deepEqual((await rulesets.phases.get(phase, { zone_id })).rules, first.rules);
+  await refused(Cloudflare.BadRequestError, () =>
+    rulesets.rules.create(first.id, { zone_id, action: 'managed_challenge', expression }),
+  );
+  const limits = await rulesets.create({ zone_id, kind: 'zone', name: 'limits', phase: 'http_ratelimit', rules: [] });
+  assert.deepEqual((await all(rulesets.list({ zone_id }))).map((each) => each.id).sort(), [first.id, limits.id].sort());
+  assert.deepEqual(await all(rulesets.list({ account_id: seen.account })), []);
+  await rulesets.delete(first.id, { zone_id });
+  await refused(Cloudflare.NotFoundError, () => rulesets.get(first.id, { zone_id }));
+});
+
 await step('what is wrong is told by kind of error', async () => {
   const { zone_id } = seen;
   const wrong = await refused(Cloudflare.BadRequestError, () =>
