@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("hoplon._native")
+
 from hoplon.rules.compile import Compiled, compile_expression
 from hoplon.rules.dialects import AUTHORIZATION, COUNTING, CUSTOM, LIMITS, TOKENS, Dialect
 from hoplon.rules.parser import MAX_CHARACTERS, MAX_DEPTH

@@ -4,7 +4,10 @@ from dataclasses import fields, is_dataclass
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
+
+pytest.importorskip("hoplon._native")
 
 from hoplon.rules.around import Around
 from hoplon.rules.compile import compile_expression, read_expression

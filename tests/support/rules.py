@@ -30,7 +30,7 @@ _FIELDS = {
     "http.response.code": ("Integer", "response_head", "free"),
     "http.request.jwt.claims": ("Map<Array<String>>", "request_head", "verify"),
     "hoplon.token.valid": ("Map<Boolean>", "request_head", "verify"),
-    "hoplon.token.present": ("Map<Boolean>", "request_head", "free"),
+    "hoplon.token.present": ("Map<Boolean>", "request_head", "verify"),
     "hoplon.operation.variables": ("Map<String>", "request_head", "free"),
     "hoplon.session.value": ("String", "request_head", "free"),
     "hoplon.path.anomalies": ("Array<String>", "request_head", "free"),

@@ -94,8 +94,8 @@ def _compile(
     return Compiled(
         program={"nodes": emitter.nodes},
         type=found,
-        phase=reduce(later, (known[name].phase for name in facts if name in known), PHASES[0]),
-        cost=reduce(dearer, (known[name].cost for name in facts if name in known), COSTS[0]),
+        phase=reduce(later, (known[name].phase for name in facts), PHASES[0]),
+        cost=reduce(dearer, (known[name].cost for name in facts), COSTS[0]),
         facts=facts,
         lists=emitter.lists(),
         token_configurations=emitter.token_configurations(),
