@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from cloudflare import Cloudflare
+from cloudflare import Cloudflare  # type: ignore[import-not-found] # of the environment in which this runs
 
 PATIENCE_SECONDS = 20.0
 CUSTOM, LIMITS = "http_request_firewall_custom", "http_ratelimit"
