@@ -13,11 +13,13 @@ import pytest
 from hoplon.errors import HoplonError, Problem
 from hoplon.model.actor import SYSTEM
 from hoplon.model.audit import AuditFault
+from hoplon.model.key_sets import KeySet
 from hoplon.model.mode import Mode
 from hoplon.model.policy import Upstream
 from hoplon.service.doctor.access import AccessView
 from hoplon.service.doctor.checks import diagnose
 from hoplon.service.doctor.deciding import FailingRule
+from hoplon.service.doctor.key_sets import KeySetView
 from hoplon.service.doctor.look import Setup, UpstreamView, look, look_at_upstream
 from hoplon.service.gateway import GatewayStatus
 from hoplon.service.policy import apply_policy, create_first_zone
@@ -42,6 +44,7 @@ STATUS = GatewayStatus(
     written_at=NOW,
     records={"written": 1, "dropped": 0, "errors": 0},
 )
+KEY_SET = KeySet("z", "main", "https://issuer.example/", ({"kid": "1"},), (), NOW, NOW, NOW, NOW)
 
 
 @pytest.fixture
@@ -73,6 +76,7 @@ def codes(setup: Setup) -> list[str]:
 
 def test_a_healthy_set_up_gets_no_word(healthy: Setup) -> None:
     assert codes(healthy) == []
+    assert codes(replace(healthy, key_sets=(KeySetView("default", KEY_SET),))) == []
 
 
 FAULTS: dict[str, dict[str, Any]] = {
@@ -110,6 +114,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "problem records.dropped": {"gateway": replace(STATUS, records={"dropped": 1234})},
     "problem records.errors": {"gateway": replace(STATUS, records={"errors": 1})},
     "problem listen.in_use": {"listen_error": HoplonError("listen.in_use", "127.0.0.1:80 is in use", "take another")},
+    "problem tokens.keys": {"key_sets": (KeySetView("default", replace(KEY_SET, error="it is down", failures=1)),)},
+    "problem tokens.keys ": {"key_sets": (KeySetView("default", replace(KEY_SET, error="it is down", keys=None)),)},
     "problem clock.back": {"now": NOW - timedelta(hours=1)},
 }
 

@@ -6,7 +6,7 @@ At once on the command line; in the API shortly after the first of several chang
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -167,20 +167,28 @@ class Assembler:
         is_current = all(kept.is_of(lists) for kept in self._compiled.values())
         return is_current and self._in_place == (versions, fetched, manifest_hash(self._state.current))
 
+    def committed(self) -> str | None:
+        """The hash of the bundle that the committed versions make, whatever is in place; None when no zone has an
+        upstream."""
+        with reading(self._database) as connection:
+            active = self._active(connection, policies.all_zones(connection), fetched_keys(connection))
+        return join(active).hash if active else None
+
     def _read(self) -> _Committed:
         with reading(self._database) as connection:
-            zones = tuple(policies.all_zones(connection))
-            lists = RuleLists(connection)
-            compiled = [self._compile(connection, zone, lists) for zone in zones]
-            fetched = fetched_keys(connection)
-            active = tuple(
-                with_fetched_keys(each, fetched.get(each.zone_id, {})) for each in compiled if each is not None
-            )
+            zones, fetched = tuple(policies.all_zones(connection)), fetched_keys(connection)
+            active = self._active(connection, zones, fetched)
             served = {each.zone_id for each in active}
             unnamed = served & policies.zones_without_bundle(connection)
             secrets = open_token_secrets(connection, self._state, set().union(*map(secrets_of, active)))
         self._compiled = {key: self._compiled[key] for key in map(_version, zones)}
         return _Committed(zones, active, tuple(zone for zone in zones if zone.id in unnamed), fetched, secrets)
+
+    def _active(self, connection: Connection, zones: Sequence[Zone], fetched: Fetched) -> tuple[CompiledZone, ...]:
+        """The compiled zones that have an upstream, each with its fetched keys."""
+        lists = RuleLists(connection)
+        compiled = [self._compile(connection, zone, lists) for zone in zones]
+        return tuple(with_fetched_keys(each, fetched.get(each.zone_id, {})) for each in compiled if each is not None)
 
     def _compile(self, connection: Connection, zone: Zone, lists: RuleLists) -> CompiledZone | None:
         """The zone's share of the bundle, None when it has no upstream; kept while the version is the newest and the

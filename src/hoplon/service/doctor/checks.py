@@ -360,6 +360,26 @@ def check_addresses(setup: Setup) -> Iterator[Ailment]:
         yield Ailment(error.code, "problem", _sentence(error.message), why, _todo(error))
 
 
+def check_key_sets(setup: Setup) -> Iterator[Ailment]:
+    for view in setup.key_sets:
+        each = view.key_set
+        if each.error is None:
+            continue
+        kept = f"{len(each.keys)} keys of {each.fetched_at:%Y-%m-%d %H:%M} UTC stay" if each.keys else "there are none"
+        why = (
+            "Tokens are verified with these; what the issuer has rotated since is refused or still accepted."
+            if each.keys
+            else "No token of this configuration is valid: its rules act on every request."
+        )
+        yield Ailment(
+            "tokens.keys",
+            "problem",
+            f"The keys of token configuration {each.configuration_id} of zone {view.zone} cannot be fetched; {kept}.",
+            why,
+            f"{_sentence(each.error)} Then `hoplon tokens keys refresh {each.configuration_id}`.",
+        )
+
+
 CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_database,
     check_keys,
@@ -376,6 +396,7 @@ CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_mode,
     check_zones,
     check_upstreams,
+    check_key_sets,
     check_records,
     check_rules,
     check_addresses,

@@ -3,7 +3,6 @@
 It changes nothing but a database of an older version, which it migrates as every command does.
 """
 
-import hashlib
 import json
 import shutil
 import socket
@@ -18,11 +17,10 @@ from urllib.parse import urlsplit
 from hoplon.errors import HoplonError
 from hoplon.model.policy import Policy, Upstream
 from hoplon.model.versions import PolicyVersion
-from hoplon.policy.assembly import ZoneVersion, assemble
 from hoplon.service.doctor.access import AccessView, look_at_access, open_files
 from hoplon.service.doctor.deciding import FailingRule, look_at_failures
 from hoplon.service.doctor.delivery import DeliveryView, LateGateway, look_at_following, look_at_gateways
-from hoplon.service.features import FEATURES
+from hoplon.service.doctor.key_sets import KeySetView, look_at_key_sets
 from hoplon.service.gateway import GatewayStatus, gateway_status
 from hoplon.service.listeners import open_listeners
 from hoplon.service.policy import all_zones
@@ -74,6 +72,7 @@ class Setup:
     alerts: dict[str, str] = field(default_factory=dict)
     access: AccessView = AccessView()  # noqa: RUF009 - frozen
     delivery: DeliveryView = DeliveryView()  # noqa: RUF009 - frozen
+    key_sets: tuple[KeySetView, ...] = ()
     failing_rules: tuple[FailingRule, ...] = ()
 
 
@@ -81,7 +80,7 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
     """The set-up now. Waits at most `CONNECT_SECONDS` for upstreams."""
     now = datetime.now(UTC)
     disk = shutil.disk_usage(state.root)
-    database_error, zones, access, late = _database(state, now)
+    store = _look_at_store(state, now)
     holders = {part: part_holder(state, part) for part in ("supervisor", *PARTS)}
     status = gateway_status(state)
     worker, worker_age = _worker_status(state, now)
@@ -92,9 +91,9 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         disk_total_bytes=disk.total,
         open_to_others=open_files(state),
         key_fault=key_fault(state.records_key),
-        database_error=database_error,
-        zones=zones,
-        committed_bundle=_committed(zones),
+        database_error=store.error,
+        zones=store.zones,
+        committed_bundle=store.committed,
         current_bundle=manifest_hash(state.current),
         last_good_bundle=manifest_hash(state.last_good),
         mode=_or_error(lambda: str(read_mode(state))),
@@ -103,41 +102,49 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         worker=worker,
         worker_age_seconds=worker_age,
         unsealed_segments=len(open_segments(Layout.of_state(state.root))),
-        upstreams=_upstreams(zones),
+        upstreams=_upstreams(store.zones),
         listen_error=None if holders["gateway"] is not None else _listen_error(settings),
         alerts=status.alerts if status is not None and holders["gateway"] is not None else {},
-        access=access,
-        delivery=DeliveryView(look_at_following(state), late),
+        access=store.access,
+        delivery=DeliveryView(look_at_following(state), store.late),
+        key_sets=store.key_sets,
         failing_rules=look_at_failures(state, now),
     )
 
 
-def _database(
-    state: StateDirectory, now: datetime
-) -> tuple[HoplonError | None, tuple[tuple[PolicyVersion, Policy], ...], AccessView, tuple[LateGateway, ...]]:
-    """What the database knows, or why it cannot give it. A missing one is not made."""
+@dataclass(frozen=True, slots=True)
+class StoreView:
+    """What the database knows, or why it cannot give it; `committed` is the hash of the bundle that it makes."""
+
+    error: HoplonError | None = None
+    zones: tuple[tuple[PolicyVersion, Policy], ...] = ()
+    committed: str | None = None
+    access: AccessView = AccessView()  # noqa: RUF009 - frozen
+    late: tuple[LateGateway, ...] = ()
+    key_sets: tuple[KeySetView, ...] = ()
+
+
+def _look_at_store(state: StateDirectory, now: datetime) -> StoreView:
+    """A database that is missing is not made."""
     if not state.database.exists():
-        return None, (), AccessView(), ()
+        return StoreView()
     try:
         if database_revision(state.database) is None:
-            return None, (), AccessView(), ()
+            return StoreView()
         database = open_database(state.database)
         try:
             workspace = Workspace(state, database)
-            zones = tuple(all_zones(workspace))
-            return None, zones, look_at_access(workspace), look_at_gateways(workspace, now)
+            return StoreView(
+                zones=tuple(all_zones(workspace)),
+                committed=workspace.assembler.committed(),
+                access=look_at_access(workspace),
+                late=look_at_gateways(workspace, now),
+                key_sets=look_at_key_sets(workspace),
+            )
         finally:
             database.dispose()
     except HoplonError as error:
-        return error, (), AccessView(), ()
-
-
-def _committed(zones: tuple[tuple[PolicyVersion, Policy], ...]) -> str | None:
-    """The hash of the bundle that the committed versions make."""
-    if not any(policy.zone.is_active for _, policy in zones):
-        return None
-    versions = [ZoneVersion(each.zone_id, each.version, each.committed_at, policy) for each, policy in zones]
-    return hashlib.sha256(assemble(versions, FEATURES).manifest).hexdigest()
+        return StoreView(error)
 
 
 def _worker_status(state: StateDirectory, now: datetime) -> tuple[dict[str, Any] | None, float | None]:
