@@ -37,7 +37,7 @@ PROGRAMS: dict[str, list[list[Any]]] = {
         ["in", 0, {"ips": ["10.0.0.3", "10.0.0.4", "10.1.0.0/16"]}],
     ],
     "ip.src in $office_1": [["fact", "ip.src"], ["in_list", 0, "office_1"]],
-    "ssl xor ssl ^^ ssl": [["fact", "ssl"], ["fact", "ssl"], ["fact", "ssl"], ["xor", 0, 1], ["xor", 3, 2]],
+    "ssl xor ssl ^^ ssl": [["fact", "ssl"], ["fact", "ssl"], ["fact", "ssl"], ["xor", 1, 2], ["xor", 0, 3]],
     'http.request.headers["X-Y"][0] eq "a"': [
         HEADERS,
         ["key", 0, "x-y"],

@@ -1,5 +1,6 @@
 """Whatever is written compiles, or is refused with a place in the text: soon, and in little memory."""
 
+import json
 import time
 import tracemalloc
 
@@ -7,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("hoplon._native")
-
 from hoplon.rules.compile import Compiled, compile_expression
 from hoplon.rules.dialects import AUTHORIZATION, COUNTING, CUSTOM, LIMITS, TOKENS, Dialect
 from hoplon.rules.parser import MAX_CHARACTERS, MAX_DEPTH
 from hoplon.rules.refusal import ExpressionError
 from support.rules import FIELDS
+
+check_program = pytest.importorskip("hoplon._native").check_program
 
 DIALECTS = st.sampled_from((CUSTOM, LIMITS, COUNTING, TOKENS, AUTHORIZATION))
 WORDS = (
@@ -88,6 +89,9 @@ HOSTILE = {
     "calls": "lower(" * 2_700,
     "steps": "http.request.headers" + "[*]" * 5_000,
     "ors": " or ".join(["ssl"] * 2_300),
+    "xors": " xor ".join(["ssl"] * 2_000),
+    "ands of nots": " and ".join(["!!!!!!!!!!ssl"] * 900),
+    "claims": " or ".join(['!(claim("a","c")eq claim("b","c"))'] * 430),
     "mixed operators": " or ssl and ssl xor ".join(["ssl"] * 800),
     "a name": "a" * 16_000,
     "a dotted name": "a." * 8_000 + "a",
@@ -122,6 +126,17 @@ def test_hostile_text_is_soon_done_with(name: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < MAX_BYTES
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "name", ["nots", "ors", "xors", "ands of nots", "claims", "mixed operators", "a set of ranges"]
+)
+def test_what_compiles_loads(name: str) -> None:
+    """However long: the engine bounds nodes and depth as well."""
+    for dialect in (CUSTOM, AUTHORIZATION):
+        found = outcome(HOSTILE[name], dialect)
+        if isinstance(found, Compiled):
+            assert check_program(json.dumps(found.program)) is None
 
 
 def test_what_is_too_long_or_too_deep_says_so() -> None:

@@ -1,13 +1,12 @@
 """Random well-typed expressions: each compiles, and says the same however it is spaced or put in parentheses."""
 
+import json
 from dataclasses import fields, is_dataclass
 from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given
-
-pytest.importorskip("hoplon._native")
 
 from hoplon.rules.around import Around
 from hoplon.rules.compile import compile_expression, read_expression
@@ -16,6 +15,8 @@ from support import rule_oracle
 from support.rule_requests import Request, facts_of
 from support.rule_strategies import Writer, conditions, random_request, requests
 from support.rules import FIELDS
+
+check_program = pytest.importorskip("hoplon._native").check_program
 
 CONDITIONS = conditions(tuple(FIELDS))
 
@@ -42,6 +43,7 @@ def test_a_well_typed_expression_compiles(text: str) -> None:
     for index, node in enumerate(nodes):
         inner = [part for part in node[1:] if isinstance(part, int) and not isinstance(part, bool)]
         assert node[0] in ("int", "bool", "index", "bitand") or all(0 <= part < index for part in inner)
+    assert check_program(json.dumps(compiled.program)) is None
     assert {(place.start, place.end) for place in compiled.places} >= {(0, len(text))}
 
 

@@ -22,6 +22,8 @@ from hoplon.rules.strict import strict
 Node = list[object]
 _HEADER_MAPS = ("http.request.headers", "http.response.headers")
 _EVERYTHING = Around()
+MAX_NODES = 16_384
+"""As many as the engine takes in one program."""
 MAX_NETWORKS = 10_000
 """A range of addresses is given to the engine as networks; so many may come of one set."""
 
@@ -88,6 +90,7 @@ def _compile(
             expression = strict(expression, lambda value: checker.check(value).type, around)
         emitter = _Emitter(around)
         emitter.emit(expression)
+        emitter.check_size()
     except Refusal as refusal:
         raise refusal.within(text) from None
     facts = emitter.names("fact")
@@ -124,6 +127,11 @@ class _Emitter:
         if expression.at.start < expression.at.end:
             self.places.append(Place(node, expression.at.start, expression.at.end))
         return node
+
+    def check_size(self) -> None:
+        """The engine takes the program. Raises Refusal."""
+        if len(self.nodes) > MAX_NODES:
+            raise Refusal(0, f"the expression compiles to more than {MAX_NODES:,} nodes", "write several rules")
 
     def names(self, operation: str) -> frozenset[str]:
         """The names in all nodes of an operation."""
@@ -205,9 +213,14 @@ class _Emitter:
 
     def _logic(self, logic: syntax.Logic) -> int:
         nodes = [self.emit(operand) for operand in logic.operands]
-        if logic.operator != "xor":
-            return self._node([logic.operator, *nodes])
-        return reduce(lambda one, other: self._node(["xor", one, other]), nodes)
+        return self._parity(nodes) if logic.operator == "xor" else self._node([logic.operator, *nodes])
+
+    def _parity(self, nodes: list[int]) -> int:
+        """`xor` takes two: a tree of them that is as flat as can be, because the engine bounds its depth."""
+        if len(nodes) == 1:
+            return nodes[0]
+        middle = len(nodes) // 2
+        return self._node(["xor", self._parity(nodes[:middle]), self._parity(nodes[middle:])])
 
 
 def _key(name: bytes, path: syntax.Path) -> str:
