@@ -128,6 +128,14 @@ POLICIES = st.builds(
 )
 
 
+def test_dots_in_strings_cost_nothing() -> None:
+    addresses = " ".join(f"10.0.{number}.1" for number in range(256))
+    rules = "".join(
+        f"[[rules.custom]]\nref = 'r{number}'\nexpression = \"ip.src in {{{addresses}}}\"\n" for number in range(60)
+    )
+    assert len(read_policy(MINIMAL + rules, FEATURES).features["rules"].rules) == 60
+
+
 @given(POLICIES)
 def test_the_canonical_text_reads_back_as_the_same_policy(policy: Policy) -> None:
     read = read_policy(write_policy(policy, FEATURES), FEATURES)
@@ -150,6 +158,7 @@ def ids(policy: Policy) -> set[UUID]:
         ("a" + ".a" * 100_000 + " = 1", "so many dots"),
         ("[" + '"=\u2028".' * 100_000 + "a]", "so many dots"),
         (f"{'a.' * 1000}a = 1\n" * 1000, "so many dots"),
+        ('a = ["""\nb""", {' + "a." * 100_000 + 'a = "b"}]', "so many dots"),
     ],
 )
 def test_what_would_take_the_parser_to_its_end_is_refused(text: str, reason: str) -> None:

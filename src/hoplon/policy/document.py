@@ -28,6 +28,8 @@ _SHOWN_PROBLEMS = 200
 _SYNTAX_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _MAX_DOTS_SQUARED = 20_000_000
 """So much takes a second; one line of 4,000 dots, or any number of lines with few."""
+_STRING = re.compile(r"""\"(?:[^"\\\n]|\\.)*\"|'[^'\n]*'""")
+_LONG_QUOTES = ("'''", '"""')
 
 Agreement = Callable[[Policy], Sequence[Problem]]
 """Checks what concerns several features; handed in, since none of them knows another."""
@@ -86,7 +88,7 @@ def _parse_toml(text: str, origin: str) -> dict[str, Any]:
     if len(text) > MAX_CHARACTERS or text.count("\n") > MAX_LINES:
         problem = Problem("", f"longer than {MAX_LINES:,} lines or {MAX_CHARACTERS:,} characters")
         raise _invalid(origin, [problem], {})
-    if sum(line.count(".") ** 2 for line in text.split("\n")) > _MAX_DOTS_SQUARED:
+    if sum(line.count(".") ** 2 for line in _without_strings(text).split("\n")) > _MAX_DOTS_SQUARED:
         raise _invalid(origin, [Problem("", "lines with so many dots are not read", "break them up")], {})
     try:
         return tomllib.loads(text)
@@ -97,6 +99,14 @@ def _parse_toml(text: str, origin: str) -> dict[str, Any]:
         raise _invalid(origin, [problem], {}) from None
     except (RecursionError, ValueError):
         raise _invalid(origin, [Problem("", "it is nested too deep, or has a number too long")], {}) from None
+
+
+def _without_strings(text: str) -> str:
+    """The text without its strings, in which dots cost nothing: an expression may list hundreds of addresses.
+
+    Strings of several lines are left in, and all others with them: nobody can pass off keys as a string.
+    """
+    return text if any(quotes in text for quotes in _LONG_QUOTES) else _STRING.sub("", text)
 
 
 @cache
