@@ -3,19 +3,21 @@
 A path with `[*]` is a *stream*: what compares or calls it does so for each element, and gives an array.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from hoplon.rules import claims, syntax
+from hoplon.rules.arguments import check_agreement, check_bounds, wrong_argument
 from hoplon.rules.around import Around
 from hoplon.rules.dialects import Dialect
 from hoplon.rules.fields import CONSTANTS, FieldDef
-from hoplon.rules.functions import REFUSED, Function, Parameter
+from hoplon.rules.functions import REFUSED, Function
 from hoplon.rules.patterns import is_utf8, regex_fault, wildcard_fault
 from hoplon.rules.refusal import Refusal, did_you_mean, shown
 from hoplon.rules.types import ADDRESS, BOOLEAN, BOOLEANS, INTEGER, STRING, Type, array
 from hoplon.rules.unavailable import why_unavailable
+from hoplon.rules.wording import ANY_HINT, a, condition_hint, count, element_hint, listed
 
 _LIST_KINDS = {"ip": ADDRESS, "string": STRING, "hostname": STRING, "int": INTEGER}
 _ORDERED = (STRING, INTEGER)
@@ -57,7 +59,7 @@ class Checker:
         """The type of an expression that gives one Boolean."""
         found = self._plain(expression)
         if found != BOOLEAN:
-            raise Refusal(expression.at.start, f"a rule is true or false, this is {_a(found)}", _condition_hint(found))
+            raise Refusal(expression.at.start, f"a rule is true or false, this is {a(found)}", condition_hint(found))
         return found
 
     def value(self, expression: syntax.Expression) -> Type:
@@ -98,7 +100,7 @@ class Checker:
         if known is None:
             raise self._unknown_field(field)
         if self._dialect.fields is not None and field.name not in self._dialect.fields:
-            raise Refusal(field.at.start, f"{self._dialect.name} read no field but {_listed(self._dialect.fields)}")
+            raise Refusal(field.at.start, f"{self._dialect.name} read no field but {listed(self._dialect.fields)}")
         if known.phase not in self._dialect.phases:
             raise Refusal(
                 field.at.start,
@@ -132,21 +134,19 @@ class Checker:
     def _logical(self, operand: syntax.Expression) -> Type:
         found = self._plain(operand)
         if found not in (BOOLEAN, BOOLEANS):
-            raise Refusal(operand.at.start, f"true or false was expected, this is {_a(found)}", _condition_hint(found))
+            raise Refusal(operand.at.start, f"true or false was expected, this is {a(found)}", condition_hint(found))
         return found
 
     def _logic(self, logic: syntax.Logic) -> Type:
         first, *others = (self._logical(operand) for operand in logic.operands)
         for operand, other in zip(logic.operands[1:], others, strict=True):
             if other != first:
-                raise Refusal(operand.at.start, f"`{logic.operator}` joins {_a(first)} with {_a(other)}", _ANY_HINT)
+                raise Refusal(operand.at.start, f"`{logic.operator}` joins {a(first)} with {a(other)}", ANY_HINT)
         return first
 
     def _compare(self, compare: syntax.Compare) -> Type:
         if self._dialect.operators is not None and compare.operator not in self._dialect.operators:
-            raise Refusal(
-                compare.at.start, f"{self._dialect.name} compare with {_listed(self._dialect.operators)} only"
-            )
+            raise Refusal(compare.at.start, f"{self._dialect.name} compare with {listed(self._dialect.operators)} only")
         if isinstance(compare.left, LITERALS):
             raise Refusal(compare.left.at.start, "a comparison has a field or function on its left", "swap the sides")
         found = self.check(compare.left)
@@ -185,7 +185,7 @@ class Checker:
             )
         found = self._plain(right)
         if found != left:
-            raise Refusal(right.at.start, f"{_a(left)} is compared with {_a(found)}")
+            raise Refusal(right.at.start, f"{a(left)} is compared with {a(found)}")
 
     def _list(self, named: syntax.Named, left: Type) -> None:
         if not named.name or not all(c in _LIST_NAME_CHARACTERS for c in named.name):
@@ -197,7 +197,7 @@ class Checker:
             hint = did_you_mean(named.name, tuple(self._around.lists), "make it first: `hoplon lists` or the API")
             raise Refusal(named.at.start, f"there is no list `${named.name}`", hint)
         if _LIST_KINDS[kind] != left:
-            raise Refusal(named.at.start, f"`${named.name}` holds {_LIST_KINDS[kind]}, compared is {_a(left)}")
+            raise Refusal(named.at.start, f"`${named.name}` holds {_LIST_KINDS[kind]}, compared is {a(left)}")
 
     def _call(self, call: syntax.Call) -> Type:
         function = self._dialect.functions.get(call.name)
@@ -206,11 +206,11 @@ class Checker:
         if not function.required <= len(call.arguments) or (
             len(call.arguments) > len(function.parameters) and not function.repeats
         ):
-            raise Refusal(call.at.start, f"`{call.name}` takes {_count(function)}, not {len(call.arguments)}")
+            raise Refusal(call.at.start, f"`{call.name}` takes {count(function)}, not {len(call.arguments)}")
         types = [self._argument(call, position, function) for position in range(len(call.arguments))]
         claims.check_names(call, self._around)
         plain = [each.type for each in types]
-        _agreeing(call, plain)
+        check_agreement(call, plain)
         result = function.result(plain)
         return array(result) if types and types[0].is_stream else result
 
@@ -228,7 +228,7 @@ class Checker:
         if found.is_stream and position > 0:
             raise Refusal(argument.at.start, "`[*]` may stand in the first argument of a function only")
         if found.type not in parameter.types:
-            raise Refusal(argument.at.start, _wrong_argument(call.name, parameter, found.type))
+            raise Refusal(argument.at.start, wrong_argument(call.name, parameter, found.type))
         is_literal = isinstance(argument, LITERALS)
         if parameter.given == "value" and is_literal:
             raise Refusal(
@@ -238,14 +238,13 @@ class Checker:
             raise Refusal(
                 argument.at.start, f"`{call.name}`: {parameter.name} is written out, not read from the request"
             )
-        _bounded(call.name, parameter, argument)
+        check_bounds(call.name, parameter, argument)
         return found
 
 
 _SLIP = 0.95
 """So near to a field that there is, a name is a slip of the pen rather than another field."""
 _LIST_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
-_ANY_HINT = "put `any(…)` or `all(…)` around the array"
 
 
 def _stepped(found: Checked, step: syntax.Step) -> Checked:
@@ -258,7 +257,7 @@ def _stepped(found: Checked, step: syntax.Step) -> Checked:
         return Checked(inner, found.is_stream)
     words = {syntax.Each: "`[*]` takes", syntax.Index: "a position takes", syntax.Key: "a key takes"}[type(step)]
     wanted = {syntax.Each: "an Array or Map", syntax.Index: "an Array", syntax.Key: "a Map"}[type(step)]
-    raise Refusal(step.at.start, f"{words} {wanted}, this is {_a(found.type)}")
+    raise Refusal(step.at.start, f"{words} {wanted}, this is {a(found.type)}")
 
 
 def _wildcard(pattern: syntax.Expression) -> None:
@@ -272,8 +271,8 @@ def _comparable(compare: syntax.Compare, left: Type) -> None:
     if left == BOOLEAN:
         raise Refusal(compare.at.start, "a Boolean is not compared: it stands alone", "write `x` or `not x`")
     if left.of is not None:
-        raise Refusal(compare.at.start, f"{_a(left)} is not compared as a whole", _element_hint(left))
-    raise Refusal(compare.at.start, f"`{compare.operator}` does not work on {_a(left)}")
+        raise Refusal(compare.at.start, f"{a(left)} is not compared as a whole", element_hint(left))
+    raise Refusal(compare.at.start, f"`{compare.operator}` does not work on {a(left)}")
 
 
 def _same_type(literal: syntax.Expression, left: Type) -> None:
@@ -281,61 +280,4 @@ def _same_type(literal: syntax.Expression, left: Type) -> None:
     if found != left:
         hint = 'text stands in quotes: `"…"`' if left == STRING else None
         hint = "numbers and addresses stand without quotes" if found == STRING else hint
-        raise Refusal(literal.at.start, f"{_a(left)} is compared with {_a(found)}", hint)
-
-
-def _wrong_argument(name: str, parameter: Parameter, found: Type) -> str:
-    return f"`{name}`: {parameter.name} is {' or '.join(_a(kind) for kind in parameter.types)}, not {_a(found)}"
-
-
-def _bounded(name: str, parameter: Parameter, argument: syntax.Expression) -> None:
-    if isinstance(argument, syntax.Number) and parameter.within is not None:
-        low, high = parameter.within
-        if not low <= argument.value <= high:
-            raise Refusal(argument.at.start, f"`{name}`: {parameter.name} is {low} to {high}")
-    words = parameter.words
-    if isinstance(argument, syntax.Text) and words and argument.value.decode("utf-8", "replace") not in words:
-        known = _listed(tuple(f'"{word}"' for word in words if word))
-        raise Refusal(argument.at.start, f"`{name}`: {parameter.name} is one of {known}")
-
-
-def _agreeing(call: syntax.Call, types: Sequence[Type]) -> None:
-    """`concat` joins Strings (and numbers that are written out) or arrays, not both."""
-    if call.name != "concat":
-        return
-    for argument, kind in zip(call.arguments, types, strict=True):
-        if kind == INTEGER and not isinstance(argument, syntax.Number):
-            raise Refusal(argument.at.start, "`concat`: part is a String, not an Integer of the request")
-        if (kind.of is None) != (types[0].of is None):
-            raise Refusal(argument.at.start, f"`concat` joins {_a(types[0])} with {_a(kind)}")
-
-
-def _condition_hint(found: Type) -> str | None:
-    if found == BOOLEANS:
-        return _ANY_HINT
-    return _element_hint(found) if found.of is not None else "compare it: `eq`, `in`, `contains`, `matches` …"
-
-
-def _element_hint(found: Type) -> str:
-    return (
-        "`[0]` is its first element, `any(x[*] …)` asks for each"
-        if found.kind == "Array"
-        else '`["key"]` is one of its values'
-    )
-
-
-def _a(found: Type) -> str:
-    return f"an {found}" if str(found)[0] in "AIO" else f"a {found}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
-
-
-def _count(function: Function) -> str:
-    least, most = function.required, len(function.parameters)
-    if function.repeats:
-        return f"at least {least} arguments"
-    if least == most:
-        return f"{most or 'no'} argument{'' if most == 1 else 's'}"
-    return f"{least} to {most} arguments"
+        raise Refusal(literal.at.start, f"{a(left)} is compared with {a(found)}", hint)
