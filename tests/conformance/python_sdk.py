@@ -23,6 +23,7 @@ RESOURCES = (
     "api_gateway/labels",
     "api_gateway/test_schemas.py",
     "rules",
+    "token_validation",
     "test_rulesets.py",
     "rulesets",
     "user/test_tokens.py",

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from support.api import Caller, api_running
+from support.jwks import rsa_signer
 
 ID32 = "023e105f4ecef8ad9ca31a8372d0c353"
 """The SDK's tests use it for the account and for the zone."""
@@ -15,6 +16,10 @@ LIST = "2c0fc9fa937b11eaa1b71c4d701ab86e"
 ITEM = "34b12448945f11eaa1b71c4d701ab86e"
 BULK_OPERATION = "4da8780eeb215e6cb7f48dd981c4ea02"
 TOKEN = "ed17574386854bf78a67040be0a770b0"
+TOKENS = "4a7ee8d3-dd63-4ceb-9d5f-c27831854ce7"
+"""A token configuration, and a token rule."""
+NAMED_TOKENS = ("52973293-cb04-4a97-8f55-e7d2ad1107dd", "46eab8d1-6376-45e3-968f-2c649d77d423")
+OTHER_RULE = "0d9bf70c-92e1-4bb3-9411-34a3bcc59003"
 AUDITED_ACCOUNT = "a67e14daa5f8dceeb91fe5449ba496ef"
 AUDIT_ENTRY = "f174be97-19b1-40d6-954d-70cd5fbd52db"
 RULESET = "2f2feab2026849078ba485f918791bdc"
@@ -74,7 +79,27 @@ def _make_the_rest(caller: Caller, account: str, zone: str) -> dict[str, str]:
     }
     token = caller.call("POST", "/user/tokens", {"name": "seeded", "policies": [policy]}).result["id"]
     rules = {ruleset["id"]: RULESET, ruleset["rules"][0]["id"]: RULE}
-    return {made: LIST, bulk: BULK_OPERATION, item: ITEM, token: TOKEN, **rules}
+    return {made: LIST, bulk: BULK_OPERATION, item: ITEM, token: TOKEN, **rules, **_make_tokens(caller, zone)}
+
+
+def _make_tokens(caller: Caller, zone: str) -> dict[str, str]:
+    """A token configuration and a rule with the one id that the SDK's tests have for both, the two configurations that
+    their expressions name, and a second rule, so that rules can be moved."""
+    tokens = f"/zones/{zone}/token_validation"
+    sources = ['http.request.headers["authorization"][0]']
+    basis = {"title": "seeded", "description": "", "token_type": "JWT", "token_sources": sources}
+    configuration = {**basis, "credentials": {"keys": [dict(rsa_signer("seeded").jwk)]}}
+    made = [caller.call("POST", f"{tokens}/config", configuration).result["id"] for _ in range(3)]
+    rule = {
+        "title": "seeded",
+        "description": "",
+        "action": "log",
+        "enabled": True,
+        "expression": f'is_jwt_valid("{made[1]}")',
+        "selector": {},
+    }
+    rules = [caller.call("POST", f"{tokens}/rules", rule).result["id"] for _ in range(2)]
+    return dict(zip([*made, *rules], [TOKENS, *NAMED_TOKENS, TOKENS, OTHER_RULE], strict=True))
 
 
 def snapshot(store: Path, target: Path) -> None:
