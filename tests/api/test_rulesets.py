@@ -364,6 +364,15 @@ def test_an_account_has_no_rulesets(client: Client, workspace: Workspace) -> Non
         assert client.ask(method, path).error["code"] == 11701
 
 
+def test_an_operation_that_a_rule_names_stays(client: Client, root: str, zone: SavedZone) -> None:
+    put(client, root, rule("a", operations=["GET /users/{id} on api.example.com"]))
+    reply = client.ask("DELETE", f"{zone.path}/operations/{zone.operations[0]}")
+    assert (reply.status, reply.error["code"]) == (409, 11035)
+    assert client.ask("DELETE", f"{zone.path}/operations/{zone.operations[1]}").status == 200
+    put(client, root)
+    assert client.ask("DELETE", f"{zone.path}/operations/{zone.operations[0]}").status == 200
+
+
 def test_a_list_knows_who_names_it_and_stays_while_it_is_named(client: Client, root: str, workspace: Workspace) -> None:
     from hoplon.service.accounts import the_account
 

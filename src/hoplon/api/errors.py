@@ -59,6 +59,7 @@ ERRORS: dict[str, ErrorForm] = {
     "operation.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11032),
     "operation.too_many": ErrorForm(HTTPStatus.BAD_REQUEST, 11033),
     "operation.last": ErrorForm(HTTPStatus.CONFLICT, 11034),
+    "operation.in_use": ErrorForm(HTTPStatus.CONFLICT, 11035),
     "identity.invalid": ErrorForm(HTTPStatus.BAD_REQUEST, 11041),
     # token configurations and rules
     "token_configuration.unknown": ErrorForm(HTTPStatus.NOT_FOUND, 11701),

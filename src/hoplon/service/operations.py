@@ -12,8 +12,10 @@ from hoplon.model.page import Page
 from hoplon.operations.export import csv_text, openapi_documents
 from hoplon.operations.policy import MAX_OPERATIONS, OperationsPolicy, SavedOperation
 from hoplon.operations.specification import OperationSpec, check_specs, read_spec
+from hoplon.service.agreement import disagreements
 from hoplon.service.changes import ZoneChange, changing_zone, check_written, known_zone
-from hoplon.service.stores import new_operation
+from hoplon.service.features import FEATURES
+from hoplon.service.stores import load_policy, new_operation
 from hoplon.service.workspace import Workspace
 from hoplon.storage import labels, policies
 from hoplon.storage import operations as rows
@@ -22,6 +24,8 @@ from hoplon.storage.operation_pages import count_page, read_page
 
 AUDITED = 100
 """So many operations of one change are named in the audit log; of the rest the number."""
+_NAMING = ("rules", "limits", "tokens")
+"""The tables that name operations, and are no labels, which are detached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def remove_operations(
     """Remove operations; gives the zone's version.
 
     Raises `operation.unknown` for ids that are none, `operation.last` where the zone would block everything then,
-    `zone.unknown`, `precondition.failed`.
+    `operation.in_use` where another table names one, `zone.unknown`, `precondition.failed`.
     """
     with changing_zone(workspace, actor, zone_id, if_match) as change:
         known = rows.by_ids(change.connection, zone_id, set(ids))
@@ -138,6 +142,7 @@ def remove_operations(
         rows.close_operations(change.connection, zone_id, change.new_version, known)
         _detach_labels(change, known)
         _check_some_left(change)
+        _check_unnamed(change)
         change.describe(*(f"removes operation {_words(each)}" for each in known.values()))
         _audit(change, "delete", list(known.values()))
         return change.new_version
@@ -194,6 +199,16 @@ def _check_some_left(change: ZoneChange) -> None:
             "these are the last saved operations, and the zone blocks whatever matches none; nothing was removed",
             "set `operations.fallthrough` to `log` or `none` first",
         )
+
+
+def _check_unnamed(change: ZoneChange) -> None:
+    """What names operations would be about nothing, or no policy any more. Most zones have nothing that could."""
+    tables = [each for each in FEATURES if each.name in _NAMING]
+    if all(change.load(each.name) == each.read(each.table()) for each in tables):
+        return
+    if problems := disagreements(load_policy(change.connection, change.zone_id)):
+        message = "what names the operation would name nothing; nothing was changed"
+        raise HoplonError("operation.in_use", message, "change that first", tuple(problems))
 
 
 def _audit(change: ZoneChange, action: str, changed: Sequence[Operation]) -> None:
