@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use arbitrary::{Arbitrary, Unstructured};
 use engine::fact::{Fact, FactDef, Facts};
-use engine::program::{Lists, ListsPart, Program, ProgramEntry, Truth};
+use engine::program::{Lists, ListsPart, Program, ProgramEntry, Shared, Truth, share};
 use engine::value::{Array, Map};
 use engine::{Type, Value};
 use libfuzzer_sys::fuzz_target;
@@ -65,7 +65,7 @@ fuzz_target!(|input: &[u8]| {
 fn raw(text: &[u8]) {
     let Ok(entry) = serde_json::from_slice::<ProgramEntry>(text) else { return };
     match Program::load(&entry, &lists()) {
-        Ok(program) => run(&program, &mut Unstructured::new(text)),
+        Ok(program) => run([program, again(&entry, &lists())], &mut Unstructured::new(text)),
         Err((place, message)) => assert!(!place.is_empty() && !message.is_empty(), "a refusal has a reason"),
     }
 }
@@ -80,10 +80,16 @@ fn structured(input: &mut Unstructured<'_>) -> arbitrary::Result<()> {
             nodes.pop();
         }
     }
-    if let Some(Ok(program)) = entry(&nodes).map(|entry| Program::load(&entry, &lists)) {
-        run(&program, input);
+    if let Some(entry) = entry(&nodes)
+        && let Ok(program) = Program::load(&entry, &lists)
+    {
+        run([program, again(&entry, &lists)], input);
     }
     Ok(())
+}
+
+fn again(entry: &ProgramEntry, lists: &Lists) -> Program {
+    Program::load(entry, lists).expect("what loads once loads twice")
 }
 
 /// A stream is only refused where nothing follows it.
@@ -134,15 +140,21 @@ fn lists() -> Lists {
     part.load().expect("a good list")
 }
 
-fn run(program: &Program, input: &mut Unstructured<'_>) {
+/// One program twice, so that all it computes can be shared.
+fn run(mut programs: [Program; 2], input: &mut Unstructured<'_>) {
     let seed = u64::arbitrary(input).unwrap_or(7);
     let text = input.bytes(input.len().min(512)).unwrap_or_default();
+    let places = share(programs.iter_mut());
+    let [program, other] = &programs;
     let known = Table { text, seed, unrecorded: 0, asked: RefCell::default() };
     let partly = Table { text, seed, unrecorded: seed as u16, asked: RefCell::default() };
     assert!(!program.trace(&known).is_empty());
     if program.result() == Type::Bool {
         let (all, some) = (program.truth(&known), program.truth(&partly));
         assert!(matches!(all, Truth::True | Truth::False), "nothing is unknown where everything is known");
+        let shared = Shared::new(places);
+        assert_eq!(program.truth_among(&partly, &shared), some, "sharing changes nothing");
+        assert_eq!(other.truth_among(&partly, &shared), some, "for nobody");
         assert!(some == Truth::Unknown || some == all, "{some:?} was a guess: it is {all:?}");
     }
     assert!(known.asked.borrow().iter().all(|name| program.facts().iter().any(|fact| fact.name == *name)), "facts are announced");

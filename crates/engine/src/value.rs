@@ -75,13 +75,21 @@ pub enum Value<'t> {
 /// Values in order.
 #[derive(Debug)]
 pub enum Array<'t> {
-    /// The values of one header.
-    Header(GetAll<'t, HeaderValue>),
-    /// The names of all headers, repeated ones each time.
-    HeaderNames(&'t HeaderMap),
-    /// The values of all headers.
-    HeaderValues(&'t HeaderMap),
+    Fields(Fields<'t>),
     Values(Vec<Value<'t>>),
+    /// One that somebody keeps.
+    View(&'t Array<'t>),
+}
+
+/// Strings of a message's headers, where they stand.
+#[derive(Debug)]
+pub enum Fields<'t> {
+    /// The values of one header.
+    Named(GetAll<'t, HeaderValue>),
+    /// The names of all headers, repeated ones each time.
+    Names(&'t HeaderMap),
+    /// The values of all headers.
+    Values(&'t HeaderMap),
 }
 
 /// Values by name.
@@ -91,6 +99,8 @@ pub enum Map<'t> {
     Headers(&'t HeaderMap),
     /// In order of first appearance; each name once.
     Entries(Vec<(Cow<'t, [u8]>, Value<'t>)>),
+    /// One that somebody keeps.
+    View(&'t Map<'t>),
 }
 
 /// A constant name in a map, prepared when the policy is loaded.
@@ -140,6 +150,22 @@ impl<'t> Value<'t> {
         Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
+    /// The same value, borrowed from this one: nothing is copied.
+    #[must_use]
+    pub fn view<'v>(&'v self) -> Value<'v>
+    where
+        't: 'v,
+    {
+        match self {
+            Self::Bool(value) => Value::Bool(*value),
+            Self::Integer(value) => Value::Integer(*value),
+            Self::String(value) => Value::bytes(value),
+            Self::Ip(value) => Value::Ip(*value),
+            Self::Array(array) => Value::Array(Array::View(array)),
+            Self::Map(map) => Value::Map(Map::View(map)),
+        }
+    }
+
     /// Borrowed texts.
     pub fn texts(texts: impl IntoIterator<Item = &'t str>) -> Self {
         Self::Array(Array::Values(texts.into_iter().map(Value::text).collect()))
@@ -151,10 +177,9 @@ impl<'t> Array<'t> {
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
-            Self::Header(values) => values.iter().count(),
-            Self::HeaderNames(headers) => headers.len(),
-            Self::HeaderValues(headers) => headers.len(),
+            Self::Fields(fields) => fields.len(),
             Self::Values(values) => values.len(),
+            Self::View(array) => array.len(),
         }
     }
 
@@ -168,20 +193,59 @@ impl<'t> Array<'t> {
     #[must_use]
     pub fn get(self, index: usize) -> Option<Value<'t>> {
         match self {
-            Self::Header(values) => values.iter().nth(index).map(field),
-            Self::HeaderNames(headers) => headers.iter().nth(index).map(|(name, _)| Value::text(name.as_str())),
-            Self::HeaderValues(headers) => headers.values().nth(index).map(field),
+            Self::Fields(fields) => fields.get(index),
             Self::Values(values) => values.into_iter().nth(index),
+            Self::View(array) => array.view_at(index),
+        }
+    }
+
+    fn view_at(&'t self, index: usize) -> Option<Value<'t>> {
+        match self {
+            Self::Fields(fields) => fields.get(index),
+            Self::Values(values) => values.get(index).map(Value::view),
+            Self::View(array) => array.view_at(index),
         }
     }
 
     /// Each in turn, until one breaks off.
-    pub fn each<B>(self, mut take: impl FnMut(Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
+    pub fn each<B>(self, take: impl FnMut(Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
         match self {
-            Self::Header(values) => values.iter().map(field).try_for_each(take),
-            Self::HeaderNames(headers) => headers.iter().try_for_each(|(name, _)| take(Value::text(name.as_str()))),
-            Self::HeaderValues(headers) => headers.values().map(field).try_for_each(take),
+            Self::Fields(fields) => fields.each(take),
             Self::Values(values) => values.into_iter().try_for_each(take),
+            Self::View(array) => array.view_each(take),
+        }
+    }
+
+    fn view_each<B>(&'t self, take: impl FnMut(Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
+        match self {
+            Self::Fields(fields) => fields.each(take),
+            Self::Values(values) => values.iter().map(Value::view).try_for_each(take),
+            Self::View(array) => array.view_each(take),
+        }
+    }
+}
+
+impl<'t> Fields<'t> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Named(values) => values.iter().count(),
+            Self::Names(headers) | Self::Values(headers) => headers.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<Value<'t>> {
+        match self {
+            Self::Named(values) => values.iter().nth(index).map(field),
+            Self::Names(headers) => headers.iter().nth(index).map(|(name, _)| Value::text(name.as_str())),
+            Self::Values(headers) => headers.values().nth(index).map(field),
+        }
+    }
+
+    fn each<B>(&self, mut take: impl FnMut(Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
+        match self {
+            Self::Named(values) => values.iter().map(field).try_for_each(take),
+            Self::Names(headers) => headers.iter().try_for_each(|(name, _)| take(Value::text(name.as_str()))),
+            Self::Values(headers) => headers.values().map(field).try_for_each(take),
         }
     }
 }
@@ -193,25 +257,56 @@ impl<'t> Map<'t> {
         match self {
             Self::Headers(headers) => header(headers, key),
             Self::Entries(entries) => entries.into_iter().find(|(name, _)| **name == *key.bytes).map(|(_, value)| value),
+            Self::View(map) => map.view_of(key),
+        }
+    }
+
+    fn view_of(&'t self, key: &MapKey) -> Option<Value<'t>> {
+        match self {
+            Self::Headers(headers) => header(headers, key),
+            Self::Entries(entries) => entries.iter().find(|(name, _)| **name == *key.bytes).map(|(_, value)| value.view()),
+            Self::View(map) => map.view_of(key),
         }
     }
 
     /// Each value in turn, until one breaks off.
     pub fn each<B>(self, mut take: impl FnMut(Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
+        self.entries(|_, value| take(value))
+    }
+
+    /// Each name and value in turn, until one breaks off.
+    pub fn entries<B>(self, mut take: impl FnMut(Cow<'t, [u8]>, Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
         match self {
-            Self::Headers(headers) => {
-                headers.keys().try_for_each(|name| take(Value::Array(Array::Header(headers.get_all(name)))))
-            }
-            Self::Entries(entries) => entries.into_iter().try_for_each(|(_, value)| take(value)),
+            Self::Headers(headers) => each_header(headers, take),
+            Self::Entries(entries) => entries.into_iter().try_for_each(|(name, value)| take(name, value)),
+            Self::View(map) => map.view_entries(take),
         }
     }
+
+    fn view_entries<B>(&'t self, mut take: impl FnMut(Cow<'t, [u8]>, Value<'t>) -> ControlFlow<B>) -> ControlFlow<B> {
+        match self {
+            Self::Headers(headers) => each_header(headers, take),
+            Self::Entries(entries) => entries.iter().try_for_each(|(name, value)| take(Cow::Borrowed(name), value.view())),
+            Self::View(map) => map.view_entries(take),
+        }
+    }
+}
+
+fn each_header<'t, B>(
+    headers: &'t HeaderMap,
+    mut take: impl FnMut(Cow<'t, [u8]>, Value<'t>) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    headers.keys().try_for_each(|name| {
+        let values = Value::Array(Array::Fields(Fields::Named(headers.get_all(name))));
+        take(name.as_str().as_bytes().into(), values)
+    })
 }
 
 /// The values of a header, if the message has it.
 #[must_use]
 pub fn header<'t>(headers: &'t HeaderMap, key: &MapKey) -> Option<Value<'t>> {
-    let name = key.header()?;
-    headers.contains_key(name).then(|| Value::Array(Array::Header(headers.get_all(name))))
+    let values = headers.get_all(key.header()?);
+    values.iter().next().is_some().then_some(Value::Array(Array::Fields(Fields::Named(values))))
 }
 
 fn field(value: &HeaderValue) -> Value<'_> {

@@ -370,6 +370,7 @@ pub(super) fn rules(path: &str, part: &RulesPart, operations: &Operations, lists
             }
         }
     }
+    rules.finish();
     rules
 }
 

@@ -10,7 +10,7 @@ use super::CLOUDFLARE;
 use super::pairs::Style;
 use crate::fact::{Fact, FactDef, Read};
 use crate::transaction::Scene;
-use crate::value::{Array, Map, Type, Value, header};
+use crate::value::{Array, Fields, Map, Type, Value, header};
 
 pub(super) const FACTS: &[FactDef] = &[
     FactDef::head("http.request.headers", Type::FIELDS, CLOUDFLARE, "headers of the request, names in lower case", |t| {
@@ -19,11 +19,11 @@ pub(super) const FACTS: &[FactDef] = &[
     .of_request_headers()
     .by_key(|t, key| t.of_request(|headers| header(headers, key))),
     strings("http.request.headers.names", "names of the request's headers in lower case, repeated ones each time", |t| {
-        t.of_request(|headers| Some(Value::Array(Array::HeaderNames(headers))))
+        t.of_request(|headers| Some(Value::Array(Array::Fields(Fields::Names(headers)))))
     })
     .of_request_headers(),
     strings("http.request.headers.values", "values of the request's headers", |t| {
-        t.of_request(|headers| Some(Value::Array(Array::HeaderValues(headers))))
+        t.of_request(|headers| Some(Value::Array(Array::Fields(Fields::Values(headers)))))
     })
     .of_request_headers()
     .secret(),
@@ -59,11 +59,11 @@ pub(super) const FACTS: &[FactDef] = &[
     .of_response_headers()
     .by_key(|t, key| t.of_response(|headers| header(headers, key))),
     strings("http.response.headers.names", "names of the response's headers in lower case, repeated ones each time", |t| {
-        t.of_response(|headers| Some(Value::Array(Array::HeaderNames(headers))))
+        t.of_response(|headers| Some(Value::Array(Array::Fields(Fields::Names(headers)))))
     })
     .of_response_headers(),
     strings("http.response.headers.values", "values of the response's headers", |t| {
-        t.of_response(|headers| Some(Value::Array(Array::HeaderValues(headers))))
+        t.of_response(|headers| Some(Value::Array(Array::Fields(Fields::Values(headers)))))
     })
     .of_response_headers()
     .secret(),

@@ -9,6 +9,7 @@ use super::functions::Function;
 use super::node::{Id, Node, Shape};
 use super::predicate::{Order, Predicate, compile_regex};
 use super::sets::{Addresses, Lists, Ranges, Strings, shown};
+use super::share::{ALONE, Mark, Piece, mark};
 use super::wildcard::Wildcard;
 use crate::fact::FactDef;
 use crate::features;
@@ -38,6 +39,7 @@ struct Loader<'l> {
     nodes: Vec<Node>,
     shapes: Vec<Shape>,
     sizes: Vec<Size>,
+    marks: Vec<Mark>,
     facts: Vec<&'static FactDef>,
 }
 
@@ -58,15 +60,17 @@ impl Program {
         if !(1..=MAX_NODES).contains(&count) {
             return Err(("nodes".into(), format!("has {count} entries, not 1 to {MAX_NODES}")));
         }
-        let mut loader = Loader { lists, nodes: Vec::new(), shapes: Vec::new(), sizes: Vec::new(), facts: Vec::new() };
+        let mut loader =
+            Loader { lists, nodes: Vec::new(), shapes: Vec::new(), sizes: Vec::new(), marks: Vec::new(), facts: Vec::new() };
         for (index, node) in entry.nodes.iter().enumerate() {
             loader.add(node).map_err(|message| (format!("nodes[{index}]"), message))?;
         }
         if loader.shapes.last().is_some_and(|shape| shape.is_stream) {
             return Err((format!("nodes[{}]", count - 1), "is a stream: it stands in no function that takes it together".into()));
         }
-        let Loader { nodes, shapes, facts, .. } = loader;
-        Ok(Self { nodes: nodes.into(), shapes: shapes.into(), facts: facts.into() })
+        let Loader { nodes, shapes, facts, marks, .. } = loader;
+        let places = vec![ALONE; count].into();
+        Ok(Self { nodes: nodes.into(), shapes: shapes.into(), facts: facts.into(), marks: marks.into(), places })
     }
 
     /// Loads a condition.
@@ -90,6 +94,7 @@ impl Loader<'_> {
         let op = op.as_str().ok_or("does not begin with the name of an operation")?;
         let (node, shape) = self.node(op, rest)?;
         let size = self.size(&node)?;
+        self.marks.push(self.mark(op, rest));
         self.nodes.push(node);
         self.shapes.push(shape);
         self.sizes.push(size);
@@ -158,6 +163,15 @@ impl Loader<'_> {
                 false => features::unknown("operation", op, OPERATIONS.into_iter()),
             }),
         }
+    }
+
+    /// Only of nodes that were loaded: their references are good.
+    fn mark(&self, op: &str, rest: &[Json]) -> Mark {
+        let piece = |(place, part): (usize, &Json)| match part.as_u64().filter(|_| is_reference(op, place)) {
+            Some(id) => Piece::Node(self.marks[id as usize]),
+            None => Piece::Text(part.to_string()),
+        };
+        mark(std::iter::once(Piece::Text(op.to_owned())).chain(rest.iter().enumerate().map(piece)))
     }
 
     fn asks(&mut self, fact: &'static FactDef) {
@@ -282,7 +296,21 @@ impl Loader<'_> {
             Some(Shape { is_stream: true, .. }) => result.array().ok_or("makes arrays of arrays of arrays")?,
             _ => result,
         };
-        Ok((Node::Call(function, items), Shape::one(result)))
+        let node = self.tested(function, &items, &shapes);
+        Ok((node.unwrap_or(Node::Call(function, items)), Shape::one(result)))
+    }
+
+    /// A call that only asks something of one value, with a constant, is a test like any other.
+    fn tested(&self, function: Function, items: &[Id], shapes: &[Shape]) -> Option<Node> {
+        let [of, part] = items else { return None };
+        let Node::Bytes(part) = &self.nodes[*part as usize] else { return None };
+        let predicate = match function {
+            Function::StartsWith => Predicate::StartsWith(part.clone()),
+            Function::EndsWith => Predicate::EndsWith(part.clone()),
+            _ => return None,
+        };
+        // Over a stream of something missing a call is missing, and a test an empty array.
+        (!shapes[0].is_stream).then_some(Node::Test(*of, predicate))
     }
 
     /// Everything that is run for a node, were no part of it shared.
@@ -336,6 +364,20 @@ const OPERATIONS: [&str; 26] = [
     "in",
     "in_list",
 ];
+
+/// Whether a node stands at this place behind the operation.
+fn is_reference(op: &str, place: usize) -> bool {
+    match op {
+        "fact" | "bool" | "int" | "str" | "bytes" | "ip" => false,
+        "call" => place > 0,
+        "and" | "or" | "xor" | "contains" => true,
+        _ => place == 0 || Order::parse(op).is_some(),
+    }
+}
+
+pub(super) fn mark_of_fact(fact: &FactDef) -> Mark {
+    mark([Piece::Text("fact".to_owned()), Piece::Text(Json::from(fact.name).to_string())].into_iter())
+}
 
 /// A comparison of one value, or of each of a stream.
 fn compared(shape: Shape) -> Shape {

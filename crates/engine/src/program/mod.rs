@@ -9,6 +9,7 @@ mod node;
 mod predicate;
 mod run;
 mod sets;
+mod share;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -20,6 +21,7 @@ pub use lists::ListsPart;
 pub use load::{Mistake, ProgramEntry};
 pub use predicate::{MAX_PATTERN_BYTES, compile_regex};
 pub use sets::{List, Lists};
+pub use share::{Shared, share};
 pub use trace::Traced;
 
 use crate::fact::{Cost, Fact, FactDef, Facts, Phase};
@@ -27,6 +29,7 @@ use crate::value::Type;
 use crate::verdict::FactError;
 use node::{Id, Node, Shape};
 use run::{Gap, Run};
+use share::{ALONE, Mark, Place};
 
 /// What a condition comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +48,23 @@ pub struct Program {
     nodes: Box<[Node]>,
     shapes: Box<[Shape]>,
     facts: Box<[&'static FactDef]>,
+    /// What each node means.
+    marks: Box<[Mark]>,
+    /// Where each node's value is shared.
+    places: Box<[u16]>,
 }
 
 impl Program {
     /// The program that asks one fact.
     #[must_use]
     pub fn of_fact(fact: &'static FactDef) -> Self {
-        Self { nodes: [Node::Fact(fact)].into(), shapes: [Shape::one(fact.fact_type)].into(), facts: [fact].into() }
+        Self {
+            nodes: [Node::Fact(fact)].into(),
+            shapes: [Shape::one(fact.fact_type)].into(),
+            facts: [fact].into(),
+            marks: [load::mark_of_fact(fact)].into(),
+            places: [ALONE].into(),
+        }
     }
 
     /// Every fact it asks, each once.
@@ -81,7 +94,17 @@ impl Program {
     /// Whether it is true; only a program of type Boolean can be.
     #[must_use]
     pub fn truth(&self, facts: &impl Facts) -> Truth {
-        match self.run(facts).truth(self.root()) {
+        self.told(&self.run(facts, &[]))
+    }
+
+    /// The same, by values that other programs of the stage may have asked for already.
+    #[must_use]
+    pub fn truth_among<'f>(&'f self, facts: &'f impl Facts, shared: &'f Shared<'f>) -> Truth {
+        self.told(&self.run(facts, shared.places()))
+    }
+
+    fn told(&self, run: &Run<'_, impl Facts>) -> Truth {
+        match run.truth(self.root()) {
             Ok(true) => Truth::True,
             Ok(false) | Err(Gap::Missing) => Truth::False,
             Err(Gap::NotRecorded) => Truth::Unknown,
@@ -92,7 +115,7 @@ impl Program {
     /// Its root's value.
     #[must_use]
     pub fn value<'f>(&'f self, facts: &'f impl Facts) -> Fact<'f> {
-        match self.run(facts).value(self.root()) {
+        match self.run(facts, &[]).value(self.root()) {
             Ok(value) => Fact::Value(value),
             Err(Gap::Missing) => Fact::Missing,
             Err(Gap::NotRecorded) => Fact::NotRecorded,
@@ -100,8 +123,8 @@ impl Program {
         }
     }
 
-    fn run<'f, F: Facts>(&'f self, facts: &'f F) -> Run<'f, F> {
-        Run { nodes: &self.nodes, shapes: &self.shapes, facts }
+    fn run<'f, F: Facts>(&'f self, facts: &'f F, shared: &'f [Place<'f>]) -> Run<'f, F> {
+        Run { nodes: &self.nodes, shapes: &self.shapes, places: &self.places, shared, facts }
     }
 
     fn root(&self) -> Id {

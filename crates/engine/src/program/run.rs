@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 
 use super::functions::{Arguments, Function};
 use super::node::{Id, Node, Shape};
-use super::predicate::compare;
+use super::predicate::{Predicate, compare};
+use super::share::Place;
 use crate::fact::{Fact, Facts};
 use crate::value::{Array, Type, Value};
 use crate::verdict::FactError;
@@ -38,6 +39,8 @@ type Conditions = SmallVec<[bool; 16]>;
 pub struct Run<'f, F> {
     pub nodes: &'f [Node],
     pub shapes: &'f [Shape],
+    pub places: &'f [u16],
+    pub shared: &'f [Place<'f>],
     pub facts: &'f F,
 }
 
@@ -50,10 +53,33 @@ impl<'f, F: Facts> Run<'f, F> {
         self.shapes[id as usize]
     }
 
+    /// What others share of this node; none where it stands alone.
+    fn shared(&self, id: Id) -> Option<&'f Result<Value<'f>, Gap>> {
+        let place = self.shared.get(usize::from(self.places[id as usize]))?;
+        Some(place.get_or_init(|| self.computed(id)))
+    }
+
     /// One condition; what is missing is false.
     pub fn truth(&self, id: Id) -> Result<bool, Gap> {
+        match self.shared(id) {
+            None => self.decided(id),
+            Some(Ok(value)) => Ok(matches!(value, Value::Bool(true))),
+            Some(Err(Gap::Missing)) => Ok(false),
+            Some(Err(gap)) => Err(*gap),
+        }
+    }
+
+    fn holds(&self, predicate: &Predicate, of: Id) -> Result<bool, Gap> {
+        match self.shared(of) {
+            Some(Ok(value)) => Ok(predicate.holds(value)),
+            Some(Err(gap)) => Err(*gap),
+            None => self.computed(of).map(|value| predicate.holds(&value)),
+        }
+    }
+
+    fn decided(&self, id: Id) -> Result<bool, Gap> {
         let found = match self.node(id) {
-            Node::Test(of, predicate) => self.value(*of).map(|value| predicate.holds(&value)),
+            Node::Test(of, predicate) => self.holds(predicate, *of),
             Node::And(items) => self.settled(items, false),
             Node::Or(items) => self.settled(items, true),
             Node::Not(of) => self.truth(*of).map(|truth| !truth),
@@ -63,7 +89,7 @@ impl<'f, F: Facts> Run<'f, F> {
             }
             Node::Call(Function::Any, items) => self.has(items[0], true),
             Node::Call(Function::All, items) => self.has(items[0], false).map(|has| !has),
-            _ => self.value(id).map(|value| matches!(value, Value::Bool(true))),
+            _ => self.computed(id).map(|value| matches!(value, Value::Bool(true))),
         };
         match found {
             Err(Gap::Missing) => Ok(false),
@@ -98,6 +124,14 @@ impl<'f, F: Facts> Run<'f, F> {
 
     /// One value.
     pub fn value(&self, id: Id) -> Result<Value<'f>, Gap> {
+        match self.shared(id) {
+            Some(Ok(value)) => Ok(value.view()),
+            Some(Err(gap)) => Err(*gap),
+            None => self.computed(id),
+        }
+    }
+
+    fn computed(&self, id: Id) -> Result<Value<'f>, Gap> {
         match self.node(id) {
             Node::Fact(fact) => known(self.facts.read(fact)),
             Node::FactKey(fact, key) => known(self.facts.read_key(fact, key)),
@@ -120,7 +154,11 @@ impl<'f, F: Facts> Run<'f, F> {
                     false => self.call(*function, items, None),
                 }
             }
-            _ if self.shape(id).value_type == Type::Bool => self.truth(id).map(Value::Bool),
+            // Written as functions: of something missing they are missing, where a comparison is false.
+            Node::Test(of, predicate @ (Predicate::StartsWith(_) | Predicate::EndsWith(_))) => {
+                self.holds(predicate, *of).map(Value::Bool)
+            }
+            _ if self.shape(id).value_type == Type::Bool => self.decided(id).map(Value::Bool),
             _ => {
                 let mut all = Vec::new();
                 let flow = self.conditions(id, &mut |truth| {

@@ -216,6 +216,8 @@ fn functions_give_nothing_for_what_is_missing_but_concat_leaves_it_out() {
         (json!([MISSING, ["str", "a"], ["call", "concat", 0, 1, 1]]), r#"Text("aa")"#),
         (json!([MISSING, ["call", "concat", 0, 0]]), "Missing"),
         (json!([["str", "a"], MISSING, ["call", "starts_with", 0, 1]]), "Missing"),
+        (json!([MISSING, ["str", "a"], ["call", "starts_with", 0, 1]]), "Missing"),
+        (json!([MISSING, ["str", "a"], ["call", "ends_with", 0, 1], ["not", 2]]), "Bool(true)"),
         (json!([["str", "aXbX"], ["str", "X"], ["call", "remove_bytes", 0, 1]]), r#"Text("ab")"#),
         (json!([["fact", "http.request.headers.names"], ["str", ", "], ["call", "join", 0, 1]]), r#"Text("a, b")"#),
         (json!([HEADERS, ["key", 0, "b"], ["call", "only", 1]]), r#"Text("z")"#),
@@ -299,4 +301,39 @@ fn keys_are_read_alone_where_a_map_can_do_that() {
         }
     }
     assert!(matches!(program.value(&OneKey), Fact::Value(Value::Integer(1))));
+}
+
+/// Counts how often each fact is read.
+struct Counting(Table, std::cell::RefCell<Vec<&'static str>>);
+
+impl Facts for Counting {
+    fn read(&self, fact: &'static FactDef) -> Fact<'_> {
+        self.1.borrow_mut().push(fact.name);
+        self.0.read(fact)
+    }
+}
+
+#[test]
+fn what_programs_ask_alike_is_computed_once_and_answered_alike() {
+    let lower_path = [json!(PATH), json!(["call", "lower", 0])];
+    let with = |rest: &[Json]| load(&json!([&lower_path[..], rest].concat())).unwrap();
+    let mut programs = [
+        with(&[json!(["str", "users"]), json!(["contains", 1, 2])]),
+        with(&[json!(["str", "orders"]), json!(["contains", 1, 2])]),
+        with(&[json!(["str", "users"]), json!(["contains", 1, 2]), json!(["not", 3])]),
+        load(&json!([HEADERS, ["key", 0, "a"], ["each", 1], ["str", "x"], ["eq", 2, 3], ["call", "any", 4]])).unwrap(),
+        load(&json!([HEADERS, ["key", 0, "a"], ["each", 1], ["str", "q"], ["eq", 2, 3], ["call", "any", 4]])).unwrap(),
+        load(&json!([MISSING, ["call", "lower", 0], ["str", "q"], ["ne", 1, 2], ["not", 3]])).unwrap(),
+        load(&json!([MISSING, ["call", "lower", 0], ["str", "q"], ["eq", 1, 2]])).unwrap(),
+    ];
+    let places = share(programs.iter_mut());
+    assert_eq!(places, 7, "path, its lower case, one `contains`, headers, their `a`, the missing one, its lower case");
+    let facts = Counting(table(), std::cell::RefCell::default());
+    let shared = Shared::new(places);
+    for program in &programs {
+        assert_eq!(program.truth_among(&facts, &shared), program.truth(&facts.0));
+    }
+    let mut asked = facts.1.borrow().clone();
+    asked.sort_unstable();
+    assert_eq!(asked, ["hoplon.operation.id", "http.request.headers", "http.request.uri.path"]);
 }

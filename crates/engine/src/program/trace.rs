@@ -8,7 +8,7 @@ use super::node::{Id, Node};
 use super::run::Gap;
 use crate::fact::Facts;
 use crate::observe::{Charset, describe, detect, kinds_of_name};
-use crate::value::{Array, Map, Value};
+use crate::value::{Array, Value};
 
 /// What is shown of one value.
 const MAX_SHOWN_BYTES: usize = 256;
@@ -35,7 +35,7 @@ impl Program {
     /// The value of every node, by its number.
     #[must_use]
     pub fn trace(&self, facts: &impl Facts) -> Vec<Traced> {
-        let run = self.run(facts);
+        let run = self.run(facts, &[]);
         let secret = self.secret_nodes();
         let shown = |id: Id| match run.value(id) {
             Ok(value) => shown(value, secret[id as usize]),
@@ -76,21 +76,13 @@ fn shown(value: Value<'_>, is_secret: bool) -> Traced {
         Value::String(value) if is_secret => Traced::Redacted(describe(&value)),
         Value::String(value) => text(&value),
         Value::Array(array) => Traced::Array(some(array, is_secret)),
-        Value::Map(Map::Headers(headers)) => {
-            let names = headers.keys().take(MAX_SHOWN_ITEMS);
-            let entry = |name: &http::HeaderName| {
-                let values = Array::Header(headers.get_all(name));
-                let is_secret = is_secret || is_secret_name(name.as_str().as_bytes());
-                (name.as_str().to_owned(), Traced::Array(some(values, is_secret)))
-            };
-            Traced::Map(names.map(entry).collect())
-        }
-        Value::Map(Map::Entries(entries)) => {
-            let entries = entries.into_iter().take(MAX_SHOWN_ITEMS);
-            let entry = |(name, value): (std::borrow::Cow<'_, [u8]>, Value<'_>)| {
-                (cut(&name), shown(value, is_secret || is_secret_name(&name)))
-            };
-            Traced::Map(entries.map(entry).collect())
+        Value::Map(map) => {
+            let mut entries = Vec::new();
+            let _ = map.entries(|name, value| {
+                entries.push((cut(&name), shown(value, is_secret || is_secret_name(&name))));
+                if entries.len() < MAX_SHOWN_ITEMS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+            Traced::Map(entries)
         }
     }
 }

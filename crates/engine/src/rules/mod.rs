@@ -14,7 +14,7 @@ pub use skip::{Skip, Skips};
 use crate::bundle::RuleAction;
 use crate::fact::{BodyUse, FactDef, Facts, HeaderUse, Phase};
 use crate::features::RuleViolation;
-use crate::program::{Program, Truth};
+use crate::program::{Program, Shared, Truth, share};
 use crate::record::Violation;
 use crate::transaction::{Inspected, Mode, Scene};
 use crate::verdict::{Action, CheckFailure, FactError, FailMode, OwnResponse, Verdict};
@@ -77,6 +77,8 @@ struct Group {
     general: Vec<u32>,
     /// Those about one operation only: they cost nothing elsewhere.
     by_operation: HashMap<u32, Vec<u32>>,
+    /// How many values their programs share.
+    shared_values: usize,
 }
 
 /// The rules of a zone.
@@ -108,6 +110,13 @@ impl Rules {
             }
         }
         group.rules.push(rule);
+    }
+
+    /// Called once, behind the last rule: finds what their programs share.
+    pub(crate) fn finish(&mut self) {
+        for group in self.groups.iter_mut().flatten() {
+            group.shared_values = share(group.rules.iter_mut().map(|rule| &mut rule.when));
+        }
     }
 
     /// All rules of a stage that run at the end of this phase, in the order of the bundle.
@@ -167,9 +176,10 @@ impl Rules {
 
     /// Runs the rules of one stage of one phase.
     pub(crate) fn judge(&self, stage: Stage, phase: Phase, scene: &Scene<'_>, judging: &mut Judging<'_>) {
+        let shared = Shared::new(self.groups[stage as usize][phase as usize].shared_values);
         for rule in self.about(stage, phase, scene.seen.operation_index()) {
             if judging.skips.is_empty() || !judging.skips.has_rule(rule) {
-                rule.judge(scene, judging);
+                rule.judge(rule.when.truth_among(scene, &shared), scene, judging);
             }
         }
     }
@@ -203,8 +213,8 @@ impl Rule {
         self.violation.def.code
     }
 
-    fn judge(&self, scene: &Scene<'_>, judging: &mut Judging<'_>) {
-        match self.ask(scene) {
+    fn judge(&self, truth: Truth, scene: &Scene<'_>, judging: &mut Judging<'_>) {
+        match truth {
             Truth::False | Truth::Unknown => {}
             Truth::True => self.act(scene, judging),
             Truth::Error(error) => self.fail(error, judging),
