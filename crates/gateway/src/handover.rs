@@ -1,8 +1,8 @@
 //! What a gateway leaves to the process that takes its place: one small JSON document in the state directory, written when the
 //! supervisor announces a successor, read once by that successor.
 //!
-//! It carries what would be missed at once: which hosts are known and which upstreams are left out. Everything else (counters of
-//! metrics, the sampler's budgets, tables of literals) begins anew. A document that is too large, too old, of another format or
+//! It carries what would be missed at once: which hosts are known, which upstreams are left out, and who is over a limit and may not
+//! pass yet. Everything else (what limits have counted, counters of metrics, the sampler's budgets, tables of literals) begins anew. A document that is too large, too old, of another format or
 //! broken is not read: then all of it begins anew, and the log says so.
 
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use engine::limits::{Key, Mitigation};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -22,6 +23,8 @@ use crate::shared::Shared;
 const FORMAT: u32 = 1;
 /// No document is larger; known hosts are left out where it would be.
 const MAX_BYTES: u64 = 4 << 20;
+/// More keys under mitigation are not handed over: they begin anew, like everything counted.
+const MAX_MITIGATIONS: usize = 20_000;
 /// An older document is not what the predecessor left just now.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
@@ -39,6 +42,34 @@ pub struct HandOver {
     /// Host names by zone id.
     known_hosts: BTreeMap<String, Vec<String>>,
     upstreams: Vec<UpstreamState>,
+    /// Keys that were over a limit. A version before did not write them.
+    #[serde(default)]
+    mitigations: Vec<MitigationState>,
+}
+
+/// One key under mitigation: a keyed hash, nothing that could be read back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MitigationState {
+    key: u64,
+    is_overflow: bool,
+    period_seconds: u32,
+    /// How long it still may not pass.
+    rest_millis: u64,
+}
+
+impl From<Mitigation> for MitigationState {
+    fn from(mitigation: Mitigation) -> Self {
+        let Mitigation { key, is_overflow, period_seconds, rest } = mitigation;
+        Self { key: key.get(), is_overflow, period_seconds, rest_millis: u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) }
+    }
+}
+
+impl From<&MitigationState> for Mitigation {
+    fn from(state: &MitigationState) -> Self {
+        let rest = Duration::from_millis(state.rest_millis);
+        Self { key: Key::new(state.key), is_overflow: state.is_overflow, period_seconds: state.period_seconds, rest }
+    }
 }
 
 /// The health of one upstream.
@@ -71,6 +102,7 @@ pub fn write(shared: &Shared) -> io::Result<()> {
         connections: shared.metrics.connections_open.get().max(0) as u64,
         known_hosts: shared.hosts.all(),
         upstreams: shared.health.states(),
+        mitigations: shared.counters.mitigations(shared.steady.now(), MAX_MITIGATIONS).into_iter().map(Into::into).collect(),
     };
     let mut document = serde_json::to_vec(&left)?;
     if document.len() as u64 > MAX_BYTES {
@@ -121,11 +153,15 @@ fn adopt(shared: &Shared, left: &HandOver) {
         }
     }
     shared.health.restore(&left.upstreams);
+    let now = shared.steady.now();
+    let mitigations = left.mitigations.iter().filter(|state| shared.counters.restore(&Mitigation::from(*state), now)).count();
     let hosts: usize = left.known_hosts.values().map(Vec::len).sum();
     let (pid, upstreams, connections) = (left.pid, left.upstreams.len(), left.connections);
     log::info(
         "handover",
-        &format!("{hosts} hosts and {upstreams} upstreams from process {pid}, which ends {connections} connections"),
+        &format!(
+            "{hosts} hosts, {upstreams} upstreams and {mitigations} mitigations from process {pid}, which ends {connections} connections"
+        ),
     );
 }
 
@@ -162,6 +198,30 @@ mod tests {
         assert!(restored.is_ejected(new.health.now_millis()));
         assert!(!restored.is_ejected(new.health.now_millis() + crate::upstream::health::EJECTION_STEP_MILLIS + 1));
         assert!(read(&new.config, std::process::id()).is_err(), "it is gone");
+    }
+
+    #[test]
+    fn who_is_over_a_limit_still_is_with_the_successor_for_the_rest_of_the_time() {
+        let dir = TempDir::new();
+        let old = prepared(&dir);
+        let one = Mitigation { key: Key::new(u64::MAX), is_overflow: false, period_seconds: 60, rest: Duration::from_secs(90) };
+        assert!(old.counters.restore(&one, old.steady.now()));
+        write(&old).unwrap();
+        let new = prepared(&dir);
+        take(&new, std::process::id());
+        let taken = new.counters.mitigations(new.steady.now(), 10);
+        assert_eq!(taken.iter().map(|taken| (taken.key, taken.period_seconds)).collect::<Vec<_>>(), [(one.key, 60)]);
+        assert!((80..=90).contains(&taken[0].rest.as_secs()));
+    }
+
+    #[test]
+    fn what_a_version_before_left_is_read_without_mitigations() {
+        let dir = TempDir::new();
+        let shared = prepared(&dir);
+        write(&shared).unwrap();
+        let old = fs::read_to_string(path(&shared.config)).unwrap().replace(",\"mitigations\":[]", "");
+        fs::write(path(&shared.config), old).unwrap();
+        assert!(read(&shared.config, std::process::id()).unwrap().mitigations.is_empty());
     }
 
     #[test]

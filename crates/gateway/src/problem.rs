@@ -150,14 +150,27 @@ pub fn answer(
     request_id: &str,
     origin: Option<&HeaderValue>,
 ) -> Response<Bytes> {
-    if let Some(own) = transaction.and_then(|transaction| own_response(cause, transaction)) {
-        return written_by_policy(own, origin);
+    let mut response = match transaction.and_then(|transaction| own_response(cause, transaction)) {
+        Some(own) => written_by_policy(own, origin),
+        None => problem(cause, transaction, request_id, origin).into_response(),
+    };
+    if let Some(transaction) = transaction {
+        quota::write(response.headers_mut(), transaction.verdict());
     }
+    response
+}
+
+fn problem<'a>(
+    cause: Cause,
+    transaction: Option<&'a Transaction>,
+    request_id: &'a str,
+    origin: Option<&'a HeaderValue>,
+) -> Problem<'a> {
     let zone = transaction.and_then(Transaction::zone);
     let block = zone.map(|zone| &zone.block);
     let maintenance = zone.map(|zone| &zone.maintenance).filter(|_| cause == Cause::Maintenance);
     let shown = transaction.filter(|_| block.is_some_and(|block| block.show_violations));
-    let problem = Problem {
+    Problem {
         cause,
         status: match cause {
             Cause::Blocked => block.and_then(|block| StatusCode::from_u16(block.status).ok()),
@@ -169,17 +182,12 @@ pub fn answer(
         detail: maintenance.map(|settings| settings.message.as_str()).filter(|message| !message.is_empty()),
         violations: shown.map(shown_violations).unwrap_or_default(),
         origin,
-    };
-    let mut response = problem.into_response();
-    if let Some(transaction) = transaction {
-        quota::write(response.headers_mut(), transaction.verdict());
     }
-    response
 }
 
 /// What the rule that stopped the transaction answers itself. What is not well-formed, or met no rule, is no rule's to answer.
 fn own_response(cause: Cause, transaction: &Transaction) -> Option<&OwnResponse> {
-    transaction.verdict().response.as_deref().filter(|_| matches!(cause, Cause::Blocked | Cause::BodyOverLimit))
+    transaction.verdict().response.as_deref().filter(|_| matches!(cause, Cause::Blocked | Cause::Limited | Cause::BodyOverLimit))
 }
 
 /// A response as the policy has it: never cached, and readable for the page that sent the request.
@@ -358,7 +366,7 @@ mod tests {
             ("content-length", "13"),
             ("cache-control", "no-store"),
             ("access-control-allow-origin", "https://app.example"),
-            ("access-control-expose-headers", "hoplon-request-id"),
+            ("access-control-expose-headers", EXPOSED),
         ] {
             assert_eq!(headers[name], value);
         }

@@ -171,6 +171,12 @@ class LimitsSettings(_Section):
         ge=0,
         description="Memory of the gateway; beyond it new requests get 503 and new connections close. 0: no bound.",
     )
+    counter_bytes: int = Field(
+        default=64 * 2**20,
+        ge=2**20,
+        le=2**36,
+        description="Memory for the counters of rate limits; when it is full, new keys share a counter per address prefix.",
+    )
     http2_streams: int = Field(
         default=128, ge=1, le=10_000, description="Requests at the same time on one HTTP/2 connection."
     )

@@ -48,6 +48,7 @@ pub struct Setup {
     pub zone: Value,
     pub operations: Value,
     pub rules: Value,
+    pub limits: Value,
     pub config: Value,
 }
 
@@ -57,11 +58,16 @@ impl Setup {
             "state_dir": "", "instance": "gw-test", "listen": [{"address": "127.0.0.1:0"}],
             "status": {"address": "127.0.0.1:0"}, "threads": 1, "drain_seconds": 5.0
         });
-        Setup { zone, operations: json!([]), rules: json!([]), config }
+        Setup { zone, operations: json!([]), rules: json!([]), limits: json!([]), config }
     }
 
     pub fn rules(mut self, rules: &[Value]) -> Setup {
         self.rules = json!(rules);
+        self
+    }
+
+    pub fn limits(mut self, limits: &[Value]) -> Setup {
+        self.limits = json!(limits);
         self
     }
 
@@ -71,7 +77,7 @@ impl Setup {
             fs::create_dir_all(state.path().join(folder)).unwrap();
         }
         write_key(&state.path().join("keys/records.key"));
-        write_bundle(state.path(), &self.zone, &self.operations, &self.rules);
+        write_parts(state.path(), &self.zone, &self.operations, &self.rules, &self.limits);
         self.start_in(state)
     }
 
@@ -150,7 +156,17 @@ pub fn write_key(path: &Path) {
 
 /// Writes the parts and the manifest as the control plane does; gives the bundle's hash.
 pub fn write_bundle(state: &Path, zone: &Value, operations: &Value, rules: &Value) -> String {
-    let parts = [("zone", zone.clone()), ("operations", json!({"operations": operations})), ("rules", json!({"rules": rules}))];
+    write_parts(state, zone, operations, rules, &json!([]))
+}
+
+/// As [`write_bundle`], with limits.
+pub fn write_parts(state: &Path, zone: &Value, operations: &Value, rules: &Value, limits: &Value) -> String {
+    let parts = [
+        ("zone", zone.clone()),
+        ("operations", json!({"operations": operations})),
+        ("rules", json!({"rules": rules})),
+        ("limits", json!({"limits": limits})),
+    ];
     let parts: Vec<_> = parts
         .iter()
         .map(|(kind, part)| {
