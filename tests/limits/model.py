@@ -1,5 +1,7 @@
-"""The limiter as a slow, obvious model: it remembers every event and computes in fractions. The algorithm is science.md §18.3,
-`est = previous * (1 - f) + current`, with Cloudflare's meaning of "exceeds"."""
+"""The limiter as a slow, obvious model: it remembers every event and computes in fractions.
+
+The algorithm is science.md §18.3, `est = previous * (1 - f) + current`, with Cloudflare's meaning of "exceeds".
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

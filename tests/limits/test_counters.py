@@ -1,5 +1,5 @@
-"""The limits of a loaded bundle against the model, through the engine as Python has it: whatever was asked before, the next answer
-is the model's."""
+"""The limits of a loaded bundle against the model, through the engine as Python has it: the next answer is the model's,
+whatever was asked before."""
 
 import os
 from pathlib import Path

@@ -175,7 +175,7 @@ class LimitsSettings(_Section):
         default=64 * 2**20,
         ge=2**20,
         le=2**36,
-        description="Memory for the counters of rate limits; when it is full, new keys share a counter per address prefix.",
+        description="Memory for the counters of rate limits; when it is full, new keys share one per address prefix.",
     )
     http2_streams: int = Field(
         default=128, ge=1, le=10_000, description="Requests at the same time on one HTTP/2 connection."
