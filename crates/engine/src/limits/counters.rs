@@ -227,6 +227,8 @@ struct Found {
     key: Key,
     area: Area,
     entry: Entry,
+    /// The clock was set back, or the policy changed: what stands there is not true any more.
+    is_repaired: bool,
 }
 
 /// The shards that one act holds, by ascending index: two acts never wait for each other in a circle.
@@ -269,11 +271,16 @@ impl<'c> Locked<'c> {
         if !has_place {
             shard.tally.no_room += 1;
         }
-        has_place.then(|| Found { key, area, entry: entry.unwrap_or_else(|| Entry::new(counter.period_seconds)) })
+        has_place.then(|| Found {
+            key,
+            area,
+            entry: entry.unwrap_or_else(|| Entry::new(counter.period_seconds)),
+            is_repaired: false,
+        })
     }
 
     fn see(&mut self, check: &Check, now: Timestamp) -> Seen {
-        let found = self.find(&check.counter, now).map(|found| Found { entry: as_of(found.entry, check, now), ..found });
+        let found = self.find(&check.counter, now).map(|found| found.as_of(check, now));
         let outcome = match &found {
             None => Outcome::NoRoom,
             Some(found) if found.entry.until > now => Outcome::Mitigated,
@@ -301,7 +308,7 @@ impl<'c> Locked<'c> {
         tally.checks += 1;
         tally.exceeded += u64::from(seen.is_excess());
         tally.mitigations += u64::from(entry.until > found.entry.until);
-        if entry != found.entry {
+        if entry != found.entry || found.is_repaired {
             self.write(found, &entry, now);
         }
         answer(check, outcome, &entry, held, now)
@@ -321,14 +328,18 @@ impl<'c> Locked<'c> {
     }
 }
 
-/// The entry with its windows moved on. A mitigation never lasts longer than the limit says now: the clock was set back, or the
-/// policy changed.
-fn as_of(entry: Entry, check: &Check, now: Timestamp) -> Entry {
-    let longest = now.plus(Duration::from_secs(check.mitigation_seconds.into()));
-    let until = entry.until.min(longest);
-    match check.counter.period_seconds {
-        0 => Entry { until, ..entry },
-        period => Entry { until, slide: entry.slide.at(now, period).slide, ..entry },
+impl Found {
+    /// With its windows moved on. A mitigation never lasts longer than the limit says now: the clock was set back, or the policy
+    /// changed.
+    fn as_of(self, check: &Check, now: Timestamp) -> Self {
+        let stored = self.entry;
+        let until = stored.until.min(now.plus(Duration::from_secs(check.mitigation_seconds.into())));
+        let slide = match check.counter.period_seconds {
+            0 => stored.slide,
+            period => stored.slide.at(now, period).slide,
+        };
+        let is_repaired = until < stored.until || slide.window < stored.slide.window;
+        Self { entry: Entry { until, slide, ..stored }, is_repaired, ..self }
     }
 }
 
@@ -433,6 +444,8 @@ mod tests {
         }
         assert_eq!(outcome(&counters, punished, at(6_400)), Outcome::Mitigated);
         assert_eq!(decide(&counters, &[punished], at(6_400))[0].wait_micros, 60_000_000);
+        assert_eq!(outcome(&counters, punished, at(6_459)), Outcome::Mitigated);
+        assert_eq!(outcome(&counters, punished, at(6_460)), Outcome::Fits);
     }
 
     #[test]
