@@ -374,3 +374,63 @@ fn the_documentation_has_every_code_with_its_meaning() {
         assert!(page.contains(&row), "docs/reference/tokens.md lacks: {row}");
     }
 }
+
+/// What a rule over these nodes does with a request that carries this token.
+fn decided(nodes: &Value, token: &str) -> String {
+    let rule = json!([engine::testing::program_rule("r", "features", nodes, "block")]);
+    let text = BundleText::of(&[], &rule)
+        .with_part("tokens", &json!({"configurations": [configuration()]}))
+        .with_part("token_keys", &keys());
+    let bearer = format!("Bearer {token}");
+    let fields = [("authorization", &*bearer)];
+    let fields = if token.is_empty() { &[][..] } else { &fields[..] };
+    ask(&text, &inputs(SECRET, &cache()), fields, NOW).record.action.as_str().to_owned()
+}
+
+#[test]
+fn rules_ask_whether_a_token_is_there_is_valid_and_why_not() {
+    let flag = |fact: &str| json!([["fact", fact], ["key", 0, "users"]]);
+    let is = |fact: &str, text: &str| json!([["fact", fact], ["key", 0, "users"], ["str", text], ["eq", 1, 2]]);
+    let forged = format!("{}A", token());
+    for (nodes, with_valid, with_forged, without) in [
+        (flag("hoplon.token.present"), "block", "block", "allow"),
+        (flag("hoplon.token.valid"), "block", "allow", "allow"),
+        (is("hoplon.token.error", "signature"), "allow", "block", "allow"),
+        (json!([["fact", "hoplon.token.valid"], ["key", 0, "others"], ["not", 1]]), "block", "block", "block"),
+    ] {
+        let found = [token(), forged.clone(), String::new()].map(|token| decided(&nodes, &token));
+        assert_eq!(found, [with_valid, with_forged, without], "{nodes}");
+    }
+}
+
+#[test]
+fn rules_read_claims_of_verified_tokens_only() {
+    let first = |fact: &str, test: Value| json!([["fact", fact], ["key", 0, "users"], ["index", 1, 0], test[0], test[1]]);
+    let text = |text: &str| json!([["str", text], ["eq", 2, 3]]);
+    let number = |number: i64| json!([["int", number], ["eq", 2, 3]]);
+    let lookup = json!([
+        ["fact", "http.request.jwt.claims"],
+        ["key", 0, "users"],
+        ["index", 1, 0],
+        ["str", "sub"],
+        ["call", "lookup_json_string", 2, 3],
+        ["str", "ann"],
+        ["eq", 4, 5]
+    ]);
+    let any = |fact: &str, text: &str| json!([["fact", fact], ["each", 0], ["str", text], ["eq", 1, 2], ["call", "any", 3]]);
+    let forged = format!("{}A", token());
+    for nodes in [
+        lookup,
+        first("http.request.jwt.claims.sub", text("ann")),
+        first("http.request.jwt.claims.iss", text("https://issuer.example")),
+        first("http.request.jwt.claims.iat.sec", number(NOW)),
+        first("http.request.jwt.claims.nbf.sec", number(NOW)),
+        any("http.request.jwt.claims.aud.values", "orders"),
+        any("http.request.jwt.claims.sub.names", "users"),
+    ] {
+        assert_eq!(decided(&nodes, &token()), "block", "{nodes}");
+        assert_eq!(decided(&nodes, &forged), "allow", "{nodes}");
+        assert_eq!(decided(&nodes, ""), "allow", "{nodes}");
+    }
+    assert_eq!(decided(&first("http.request.jwt.claims.jti", text("")), &token()), "allow", "the token has no `jti`");
+}
