@@ -22,6 +22,7 @@ static CONFIGURATION: LazyLock<Configuration> = LazyLock::new(|| {
     let key = Key::from_jwk(&jwk, secret.as_deref()).unwrap();
     Configuration {
         id: "fuzz".into(),
+        recorded_as: "fuzz".into(),
         sources: Vec::new(),
         checks: Checks::default(),
         keys: KeySet::new(vec![key]).unwrap(),

@@ -46,6 +46,7 @@ fn configuration(jwk: &Value) -> Configuration {
     let key = Key::from_jwk(&Jwk::parse(&jwk.to_string()).unwrap(), secret.as_deref()).unwrap();
     Configuration {
         id: "bench".into(),
+        recorded_as: "bench".into(),
         sources: vec![Source::Header(AUTHORIZATION)],
         checks: Checks { issuers: vec!["joe".into()], ..Checks::default() },
         keys: KeySet::new(vec![key]).unwrap(),

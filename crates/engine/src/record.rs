@@ -110,7 +110,7 @@ pub const RECORD_FIELDS: &[FieldDef] = &[
     optional("preflight", FieldType::Bool, "the browser's question before a request to another origin (CORS preflight)"),
     optional("method_override", FieldType::Bool, "head or query ask the application to take another method"),
     optional("form_override", FieldType::Bool, "a form in the body asks for another method; null: not looked for"),
-    optional("tokens", FieldType::String, "what became of the tokens that rules or identifiers asked about: `<configuration>=<code>` joined by `;`, code is valid, absent or why it was refused; null: nothing asked"),
+    optional("tokens", FieldType::String, "what became of the tokens that rules or identifiers asked about: `<configuration>@<hash8 of what the policy says of it>=<code>` joined by `;`, code is valid, absent or why it was refused; null: nothing asked"),
 ];
 
 /// Columns of `violations`, in order: one row per violation (at most 32 of a transaction).

@@ -389,6 +389,7 @@ fn row<'r>(record: &'r TrafficRecord, id: &'r str) -> RecordRow<'r> {
         preflight: Some(record.preflight),
         method_override: Some(record.method_override),
         form_override: record.form_override,
+        tokens: record.tokens.as_deref(),
     }
 }
 

@@ -146,6 +146,7 @@ fn rfc_7519_section_3_1_the_token_of_joe_is_valid_until_it_expires() {
     let cache = TokenCache::new([0; 32], 0);
     let configuration = Configuration {
         id: "joe".into(),
+        recorded_as: "joe".into(),
         sources: vec![],
         checks: Checks { issuers: vec!["joe".into()], clock_skew_seconds: 60, ..Checks::default() },
         keys: keys(hmac_key()),

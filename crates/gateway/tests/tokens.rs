@@ -75,6 +75,7 @@ fn a_secret_that_comes_late_makes_its_key_usable_and_the_alert_goes() {
     }
     assert_eq!(upstream.connections(), 0);
     let state = gateway.stop();
-    let said = ["users=key_unusable", "users=expired", "users=key_unusable", "users=absent"];
-    assert_eq!(support::record_texts(&state, "tokens"), said);
+    let said = support::record_texts(&state, "tokens");
+    let codes: Vec<_> = said.iter().map(|said| said.split_once('=').unwrap().1).collect();
+    assert_eq!(codes, ["key_unusable", "expired", "key_unusable", "absent"]);
 }

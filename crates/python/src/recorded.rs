@@ -55,6 +55,7 @@ struct Columns<'b> {
     preflight: Option<Flags<'b>>,
     method_override: Option<Flags<'b>>,
     form_override: Option<Flags<'b>>,
+    tokens: Option<Texts<'b>>,
 }
 
 struct Texts<'b>(&'b str, &'b StringArray);
@@ -90,6 +91,7 @@ impl<'b> Columns<'b> {
             preflight: newer(batch, "preflight", flag)?,
             method_override: newer(batch, "method_override", flag)?,
             form_override: newer(batch, "form_override", flag)?,
+            tokens: newer(batch, "tokens", text)?,
         })
     }
 
@@ -120,6 +122,7 @@ impl<'b> Columns<'b> {
             preflight: flag(&self.preflight),
             method_override: flag(&self.method_override),
             form_override: flag(&self.form_override),
+            tokens: self.tokens.as_ref().and_then(|column| column.at(row)),
         })
     }
 }

@@ -121,8 +121,8 @@ fn configuration(
     errors: &mut Errors,
 ) -> Configuration {
     short_text(format_args!("{path}.id"), &entry.id, errors);
-    if entry.id.contains([':', ';', '=']) {
-        errors.add(format_args!("{path}.id"), "has one of the characters `:`, `;` and `=`");
+    if entry.id.contains([':', ';', '=', '@']) {
+        errors.add(format_args!("{path}.id"), "has one of the characters `:`, `;`, `=` and `@`");
     }
     let names = [&entry.issuers, &entry.audiences, &entry.types, &entry.required_claims];
     for (member, names) in ["issuers", "audiences", "types", "required_claims"].into_iter().zip(names) {
@@ -138,6 +138,7 @@ fn configuration(
     let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
     Configuration {
         fingerprint: parts.inputs.cache.fingerprint(&pieces),
+        recorded_as: format!("{}@{}", entry.id, &blake3::hash(raw.get().as_bytes()).to_hex()[..8]).into(),
         id: entry.id.into(),
         sources,
         checks: Checks {

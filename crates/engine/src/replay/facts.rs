@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::path::{has_anomaly, path_under};
 use super::row::RecordRow;
+use super::tokens;
 use crate::bundle::Zone;
 use crate::fact::{Fact, FactDef, Facts};
 use crate::features;
@@ -105,14 +106,17 @@ static BY_NAME: LazyLock<HashMap<&str, Answer>> = LazyLock::new(|| ANSWERS.iter(
 
 impl Facts for Recorded<'_> {
     fn read(&self, fact: &'static FactDef) -> Fact<'_> {
-        let answer = BY_NAME.get(fact.name).map_or(Fact::NotRecorded, |answer| answer(self));
+        let answer = match BY_NAME.get(fact.name) {
+            Some(answer) => answer(self),
+            None => tokens::answer(self, fact.name, None).unwrap_or(Fact::NotRecorded),
+        };
         self.noting(fact, answer)
     }
 
     fn read_key(&self, fact: &'static FactDef, key: &MapKey) -> Fact<'_> {
         let answer = match BY_NAME.get(fact.name) {
             _ if fact.name == "hoplon.operation.variables" => variables(self, Some(key)),
-            None => Fact::NotRecorded,
+            None => tokens::answer(self, fact.name, Some(key)).unwrap_or(Fact::NotRecorded),
             Some(answer) => match answer(self) {
                 Fact::Value(Value::Map(map)) => Fact::some(map.get(key)),
                 Fact::Value(_) => Fact::Missing,

@@ -7,6 +7,7 @@ mod judge;
 mod path;
 mod row;
 mod tally;
+mod tokens;
 
 use std::sync::Arc;
 

@@ -31,6 +31,7 @@ pub struct RecordRow<'r> {
     pub preflight: Option<bool>,
     pub method_override: Option<bool>,
     pub form_override: Option<bool>,
+    pub tokens: Option<&'r str>,
 }
 
 impl RecordRow<'_> {

@@ -19,6 +19,8 @@ use crate::timestamp::Timestamp;
 #[derive(Debug)]
 pub struct Configuration {
     pub id: Arc<str>,
+    /// How records name it: its id, and a hash of what the policy says of it.
+    pub recorded_as: Box<str>,
     pub sources: Vec<Source>,
     pub checks: Checks,
     pub keys: KeySet,

@@ -114,9 +114,10 @@ fn failure_text(failure: &CheckFailure) -> String {
     format!("{}:{}:{}", failure.rule, failure.error.as_str(), failure.mode.as_str())
 }
 
-/// What became of the tokens that something asked about: `<configuration>=<code>`, joined by `;`.
+/// What became of the tokens that something asked about: `<configuration>@<its hash>=<code>`, joined by `;`.
 fn tokens_text(seen: &Inspected) -> Option<String> {
-    let texts = seen.judged_tokens().map(|(configuration, judged)| format!("{}={}", configuration.id, judged.outcome.code()));
+    let texts =
+        seen.judged_tokens().map(|(configuration, judged)| format!("{}={}", configuration.recorded_as, judged.outcome.code()));
     texts.reduce(|all, next| format!("{all};{next}"))
 }
 
