@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hoplon.errors import HoplonError, Problem
+from hoplon.identity.policy import Identifier
 from hoplon.model.actor import SYSTEM
 from hoplon.model.audit import AuditFault
 from hoplon.model.key_sets import KeySet
@@ -22,6 +23,7 @@ from hoplon.service.doctor.deciding import FailingRule
 from hoplon.service.doctor.key_sets import KeySetView
 from hoplon.service.doctor.look import Setup, UpstreamView, look, look_at_upstream
 from hoplon.service.gateway import GatewayStatus
+from hoplon.service.identity_proposal import Proposal
 from hoplon.service.policy import apply_policy, create_first_zone
 from hoplon.service.secrets import put_secret
 from hoplon.service.tokens import ensure_first_token
@@ -44,6 +46,7 @@ STATUS = GatewayStatus(
     written_at=NOW,
     records={"written": 1, "dropped": 0, "errors": 0},
 )
+HEADER = Identifier("header", "authorization")
 KEY_SET = KeySet("z", "main", "https://issuer.example/", ({"kid": "1"},), (), NOW, NOW, NOW, NOW)
 
 
@@ -116,6 +119,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "problem listen.in_use": {"listen_error": HoplonError("listen.in_use", "127.0.0.1:80 is in use", "take another")},
     "problem tokens.keys": {"key_sets": (KeySetView("default", replace(KEY_SET, error="it is down", failures=1)),)},
     "problem tokens.keys ": {"key_sets": (KeySetView("default", replace(KEY_SET, error="it is down", keys=None)),)},
+    "note identity.proposed": {"proposals": (Proposal("z", "default", HEADER, 100, 0.5),)},
     "problem clock.back": {"now": NOW - timedelta(hours=1)},
 }
 

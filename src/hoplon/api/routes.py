@@ -271,6 +271,7 @@ ROUTES: tuple[Route, ...] = (
         },
         "tokens",
     ),
+    Route("GET", _own_zone("/identity/proposals"), GATEWAY_READ, "identity", "hoplon_v1.identity:list_proposals"),
     Route("GET", _own_zone("/operations.csv"), GATEWAY_READ, "operations", "hoplon_v1.operations:download"),
     Route("GET", f"{OWN}/status", OPERATE, "status", "hoplon_v1.status:get_status"),
     Route("GET", f"{OWN}/bundles", OPERATE, "bundles", "hoplon_v1.status:list_bundles"),

@@ -33,6 +33,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("labels", "hoplon.cli.labels:labels", "List labels, make them, and say which operations carry them."),
     Command("rules", "hoplon.cli.rules:rules", "List and change custom rules, and check expressions."),
     Command("limits", "hoplon.cli.limits:limits", "List and change rate limits, and limits on requests in flight."),
+    Command("identity", "hoplon.cli.identity:identity", "Say what identifies a session; see what traffic suggests."),
     Command("tokens", "hoplon.cli.tokens:tokens", "Which tokens (JWT) are accepted, and what is demanded of them."),
     Command("records", "hoplon.cli.records:records", "Follow, query, export and show traffic records."),
     Command(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hoplon.client.identity import LocalIdentity
 from hoplon.client.local_access import LocalAudit, LocalTokens
 from hoplon.client.local_decisions import LocalDecisions
 from hoplon.client.local_labels import LocalLabels
@@ -68,6 +69,7 @@ class Local:
         self.policy = LocalPolicy(self._store)
         self.operations = LocalOperations(self._store.workspace)
         self.labels = LocalLabels(self._store.workspace)
+        self.identity = LocalIdentity(self._store.workspace)
         self.token_validation = LocalTokenValidation(self._store.workspace)
         self.decisions = LocalDecisions(self._store.workspace)
         self.rules = LocalRulesets(self._store.workspace, "rules")

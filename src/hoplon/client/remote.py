@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from hoplon.client.connection import Connection
+from hoplon.client.identity import RemoteIdentity
 from hoplon.client.remote_access import RemoteAudit, RemoteTokens
 from hoplon.client.remote_decisions import RemoteDecisions
 from hoplon.client.remote_labels import RemoteLabels
@@ -32,6 +33,7 @@ class Remote:
         self.audit = RemoteAudit(self._connection)
         self.operations = RemoteOperations(self._connection, self.zones)
         self.labels = RemoteLabels(self._connection, self.zones)
+        self.identity = RemoteIdentity(self._connection, self.zones)
         self.token_validation = RemoteTokenValidation(self._connection, self.zones)
         self.rules = RemoteRulesets(self._connection, self.zones, "rules")
         self.limits = RemoteRulesets(self._connection, self.zones, "limits")

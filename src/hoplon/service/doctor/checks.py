@@ -380,6 +380,18 @@ def check_key_sets(setup: Setup) -> Iterator[Ailment]:
         )
 
 
+def check_identity(setup: Setup) -> Iterator[Ailment]:
+    for each in setup.proposals:
+        yield Ailment(
+            "identity.proposed",
+            "note",
+            f"Zone {each.zone_name} has no session identifier, and {each.share:.1%} of its successful requests carry"
+            " Authorization.",
+            "What follows sessions (limits, learning) follows that header's value, which changes with every new token.",
+            f"`hoplon identity set '{each.identifier.kind}:{each.identifier.name}'` makes it what you mean.",
+        )
+
+
 CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_database,
     check_keys,
@@ -397,6 +409,7 @@ CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_zones,
     check_upstreams,
     check_key_sets,
+    check_identity,
     check_records,
     check_rules,
     check_addresses,

@@ -22,6 +22,7 @@ from hoplon.service.doctor.deciding import FailingRule, look_at_failures
 from hoplon.service.doctor.delivery import DeliveryView, LateGateway, look_at_following, look_at_gateways
 from hoplon.service.doctor.key_sets import KeySetView, look_at_key_sets
 from hoplon.service.gateway import GatewayStatus, gateway_status
+from hoplon.service.identity_proposal import Proposal, propose_identifiers
 from hoplon.service.listeners import open_listeners
 from hoplon.service.policy import all_zones
 from hoplon.service.workspace import Workspace
@@ -73,6 +74,7 @@ class Setup:
     access: AccessView = AccessView()  # noqa: RUF009 - frozen
     delivery: DeliveryView = DeliveryView()  # noqa: RUF009 - frozen
     key_sets: tuple[KeySetView, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
     failing_rules: tuple[FailingRule, ...] = ()
 
 
@@ -108,6 +110,7 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         access=store.access,
         delivery=DeliveryView(look_at_following(state), store.late),
         key_sets=store.key_sets,
+        proposals=store.proposals,
         failing_rules=look_at_failures(state, now),
     )
 
@@ -122,6 +125,7 @@ class StoreView:
     access: AccessView = AccessView()  # noqa: RUF009 - frozen
     late: tuple[LateGateway, ...] = ()
     key_sets: tuple[KeySetView, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 def _look_at_store(state: StateDirectory, now: datetime) -> StoreView:
@@ -140,6 +144,7 @@ def _look_at_store(state: StateDirectory, now: datetime) -> StoreView:
                 access=look_at_access(workspace),
                 late=look_at_gateways(workspace, now),
                 key_sets=look_at_key_sets(workspace),
+                proposals=tuple(propose_identifiers(workspace, now)),
             )
         finally:
             database.dispose()
