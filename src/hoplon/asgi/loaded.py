@@ -15,6 +15,8 @@ from hoplon.asgi.settings import Counts, Mode
 from hoplon.errors import HoplonError
 
 WATCH_SECONDS = 1.0
+_WATCHED = ("current", "mode", "../keys/token_secrets.json")
+"""The manifest of the bundle, the one switch, and the keys of tokens that stand in no bundle."""
 KEY_BYTES = 32
 _MODES = ("enforce", "log", "off")
 _log = logging.getLogger("hoplon.asgi")
@@ -53,7 +55,7 @@ class Loaded:
 
     def look(self) -> None:
         """Take what is in place now, if it is not what was taken or refused before."""
-        stamps = (_stamp(self._bundles / "current"), _stamp(self._bundles / "mode"))
+        stamps = tuple(_stamp(self._bundles / name) for name in _WATCHED)
         if stamps == self._stamps:
             return
         self._stamps = stamps
