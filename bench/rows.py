@@ -91,6 +91,7 @@ def token_rates(arena: Arena) -> Figures:
             print(f"    round {number + 1} of {arena.rounds}: {case.name}, {name}", file=sys.stderr, flush=True)
             sent = (f"Authorization: Bearer {case.signed.token}",)
             with starters[name](arena.folder, arena.upstream_port) as started:
+                tokens.check_refusal(started.port, TARGET, case.signed.token)
                 closed_loop(started.port, TARGET, 1, headers=sent)
                 burst = all_answered(closed_loop(started.port, TARGET, arena.seconds, headers=sent))
             figures.setdefault(case.name, {}).setdefault(name, []).append(burst._asdict())

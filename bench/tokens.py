@@ -4,6 +4,7 @@ The same key, token and question (issuer, time, signature) on both sides; what h
 """
 
 import base64
+import http.client
 import json
 import time
 from collections.abc import Mapping
@@ -55,6 +56,17 @@ def cases() -> tuple[Case, ...]:
         Case("ES256 verified", es256, is_cached=False),
         Case("RS256 remembered", rs256, is_cached=True),
     )
+
+
+def check_refusal(port: int, target: str, token: str) -> None:
+    """Raise RuntimeError unless requests without a token and with a forged one are refused: else nothing is verified."""
+    for sent in ({}, {"Authorization": f"Bearer {token[:-4]}AAAA"}):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", target, headers=sent)
+        status = connection.getresponse().status
+        connection.close()
+        if status not in (401, 403):
+            raise RuntimeError(f"a request without a valid token got {status}")
 
 
 def _rs256() -> Signed:
