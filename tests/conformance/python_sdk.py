@@ -22,6 +22,7 @@ RESOURCES = (
     "api_gateway/test_labels.py",
     "api_gateway/labels",
     "api_gateway/test_schemas.py",
+    "api_gateway/expression_template",
     "rules",
     "token_validation",
     "test_rulesets.py",

@@ -179,6 +179,7 @@ ROUTES: tuple[Route, ...] = (
         GATEWAY_READ,
         GATEWAY_WRITE,
         {
+            _gateway("/expression-template/fallthrough"): "POST expression_template:create_fallthrough",
             _zone("/rulesets"): "GET rulesets:list_rulesets, POST rulesets:create_ruleset",
             _zone("/rulesets/phases/{ruleset_phase}/entrypoint"): (
                 "GET rulesets:get_entrypoint, PUT rulesets:replace_entrypoint"
@@ -362,14 +363,6 @@ ROUTES: tuple[Route, ...] = (
             _account("/mtls_certificates"): "GET POST",
             _account("/mtls_certificates/{mtls_certificate_id}"): "GET DELETE",
             _account("/mtls_certificates/{mtls_certificate_id}/associations"): "GET",
-        },
-    ),
-    *_unavailable(
-        "rules",
-        GATEWAY_READ,
-        GATEWAY_WRITE,
-        {
-            _gateway("/expression-template/fallthrough"): "POST",
         },
     ),
     *_unavailable(

@@ -246,7 +246,8 @@ await step('rulesets are made, changed rule by rule, read in every version, and 
   const rulesets = client.rulesets;
   const phase = 'http_request_firewall_custom';
   await refused(Cloudflare.NotFoundError, () => rulesets.phases.get(phase, { zone_id }));
-  const expression = 'http.request.uri.path eq "/admin"';
+  const template = await client.apiGateway.expressionTemplate.fallthrough.create({ zone_id, hosts: ['www.walk.test'] });
+  const expression = template.expression;
   const first = await rulesets.phases.update(phase, { zone_id, rules: [{ action: 'log', expression, ref: 'a' }] });
   const at = { zone_id, ruleset_id: first.id };
   const position = { before: first.rules[0].id };
