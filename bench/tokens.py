@@ -59,7 +59,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def check_refusal(port: int, target: str, token: str) -> None:
-    """Raise RuntimeError unless requests without a token and with a forged one are refused: else nothing is verified."""
+    """Raise RuntimeError unless requests without a token and with a forged one are refused: else nobody verifies."""
     for sent in ({}, {"Authorization": f"Bearer {token[:-4]}AAAA"}):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request("GET", target, headers=sent)
