@@ -15,6 +15,7 @@ NEVER_OVER_HTTP = (
     "backup.",
     "credential.",
     "delivery.",
+    "jwks.",
     "demo.",
     "listen.",
     "output.",

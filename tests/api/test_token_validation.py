@@ -145,7 +145,7 @@ def test_a_wrong_configuration_changes_nothing(client: Client, path: str, more: 
 def test_there_are_at_most_32_configurations(client: Client, path: str) -> None:
     for number in range(32):
         assert client.ask("POST", path, wanted(title=f"number {number}")).status == 200
-    assert client.ask("POST", path, wanted()).error["code"] == 11703
+    assert client.ask("POST", path, wanted()).error["code"] == 11803
     assert [len(client.get(f"{path}?per_page=20&page={page}").result) for page in (1, 2, 3)] == [20, 12, 0]
 
 
@@ -155,7 +155,7 @@ def test_what_identifies_sessions_is_in_use(client: Client, path: str) -> None:
     claim = {"auth_id_characteristics": [{"type": "jwt", "name": f"{identity}:$.sub"}]}
     assert client.ask("PUT", sessions, claim).result == claim
     reply = client.ask("DELETE", f"{path}/{identity}")
-    assert (reply.status, reply.error["code"]) == (409, 11704)
+    assert (reply.status, reply.error["code"]) == (409, 11804)
     assert "session identifier" in reply.error["message"]
     client.ask("PUT", sessions, {"auth_id_characteristics": []})
     assert client.ask("DELETE", f"{path}/{identity}").status == 200
