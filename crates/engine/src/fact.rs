@@ -103,17 +103,6 @@ pub enum HeaderUse {
     Response,
 }
 
-impl HeaderUse {
-    /// Of the two messages.
-    pub(crate) const fn index(self) -> Option<usize> {
-        match self {
-            Self::Nothing => None,
-            Self::Request => Some(0),
-            Self::Response => Some(1),
-        }
-    }
-}
-
 /// How much of the request's body a fact needs of one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BodyUse {

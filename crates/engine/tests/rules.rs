@@ -15,6 +15,10 @@ const OPERATIONS: [[&str; 3]; 2] = [["GET", "*", "/users/{id}"], ["GET", "*", "/
 
 /// A request that is judged to its end, with a body of one byte, and the response 201 with `x-kind: note`.
 fn judged(rules: &Value, mode: Mode, target: &str, fields: &[(&'static str, &'static str)]) -> Verdict {
+    judged_with(rules, mode, target, fields, b"x")
+}
+
+fn judged_with(rules: &Value, mode: Mode, target: &str, fields: &[(&'static str, &'static str)], body: &[u8]) -> Verdict {
     let lists = json!([{"name": "offices", "kind": "ip", "items": ["192.0.2.0/24"]}]);
     let bundle = BundleText::of(&OPERATIONS, rules).listing(&lists).load().unwrap_or_else(|errors| panic!("{errors}"));
     let now = Timestamp::from_micros(1);
@@ -28,12 +32,12 @@ fn judged(rules: &Value, mode: Mode, target: &str, fields: &[(&'static str, &'st
         target,
         headers: &headers,
         client: [192, 0, 2, 1].into(),
-        body: BodyLength::Known(1),
+        body: if body.is_empty() { BodyLength::None } else { BodyLength::Known(body.len() as u64) },
     };
     let mut step = transaction.request_head(&head, &Surroundings::default());
     drop(headers);
     while let Step::NeedBody(_) = step {
-        step = transaction.request_body(b"x", true);
+        step = transaction.request_body(body, true);
     }
     if transaction.verdict().action.passes() {
         let headers = self::headers(&[("x-kind", "note")]);
@@ -184,6 +188,8 @@ fn headers_are_there_in_every_phase_that_asks_for_them() {
         ),
     ]);
     assert_eq!(found(&judged(&rules, Mode::Enforce, "/", &[("x-tenant", "acme")])), ["head", "body", "response"]);
+    let without_body = judged_with(&rules, Mode::Enforce, "/", &[("x-tenant", "acme")], b"");
+    assert_eq!(found(&without_body), ["head", "response"], "nothing was waited for in between");
     assert_eq!(found(&judged(&rules, Mode::Enforce, "/", &[("x-tenant", "other")])), [""; 0]);
     assert_eq!(found(&judged(&rules, Mode::Enforce, "/", &[])), [""; 0]);
 }

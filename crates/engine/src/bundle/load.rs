@@ -216,7 +216,7 @@ fn load_zone(
         limits.map(|part| check::limits(&part_path(PartKind::Limits, &entry.id), &entry.id, &part, known, &lists, errors));
     let limits = limits.unwrap_or_default();
     let rules = rules.map(|mut rules| {
-        limits.readers().for_each(|(phase, stage, headers)| rules.note_reader(phase, stage, headers));
+        limits.readers().for_each(|(phase, headers)| rules.note_reader(phase, headers));
         rules
     });
     let zone = zone.and_then(|part| check::zone(&part_path(PartKind::Zone, &entry.id), part, entry, errors));

@@ -12,7 +12,7 @@ use super::limit::{Counting, Limit, Quantity, counters_name};
 use crate::bundle::{FailEntry, ResponseEntry, RuleAction};
 use crate::fact::{BodyUse, HeaderUse, Phase};
 use crate::program::{Program, ProgramEntry};
-use crate::rules::{Mistakes, References, Stage, named_operations, own_response};
+use crate::rules::{Mistakes, References, named_operations, own_response};
 use crate::transaction::Inspected;
 
 /// Limits of a zone.
@@ -107,8 +107,8 @@ impl Limits {
     }
 
     /// Where headers are read: for the rules, which know how long they are kept.
-    pub(crate) fn readers(&self) -> impl Iterator<Item = (Phase, Stage, HeaderUse)> {
-        self.all.iter().flat_map(Limit::facts).map(|(phase, fact)| (phase, Stage::Limits, fact.headers))
+    pub(crate) fn readers(&self) -> impl Iterator<Item = (Phase, HeaderUse)> {
+        self.all.iter().flat_map(Limit::facts).map(|(phase, fact)| (phase, fact.headers))
     }
 
     /// Whether a response may ask facts of the request's body.

@@ -85,21 +85,21 @@ struct Group {
 #[derive(Debug, Default)]
 pub struct Rules {
     groups: [[Group; Phase::ALL.len()]; Stage::ALL.len()],
-    /// Where the last rule stands that reads the request's headers, and the response's.
-    last_reader: [Option<(Phase, Stage)>; 2],
+    /// The last phase in which the request's headers are read.
+    last_reader: Option<Phase>,
 }
 
 impl Rules {
-    /// Headers are also read there: they are kept until then.
-    pub(crate) fn note_reader(&mut self, phase: Phase, stage: Stage, headers: HeaderUse) {
-        if let Some(index) = headers.index() {
-            self.last_reader[index] = self.last_reader[index].max(Some((phase, stage)));
+    /// Something is read in this phase: the request's headers are kept until then, if it is read from them.
+    pub(crate) fn note_reader(&mut self, phase: Phase, headers: HeaderUse) {
+        if headers == HeaderUse::Request {
+            self.last_reader = self.last_reader.max(Some(phase));
         }
     }
 
     pub(crate) fn add(&mut self, rule: Rule) {
         for fact in rule.when.facts() {
-            self.note_reader(rule.phase, rule.stage, fact.headers);
+            self.note_reader(rule.phase, fact.headers);
         }
         let group = &mut self.groups[rule.stage as usize][rule.phase as usize];
         let index = group.rules.len() as u32;
@@ -164,9 +164,9 @@ impl Rules {
         [Stage::Custom, Stage::Features].into_iter().flat_map(move |stage| self.about(stage, phase, operation))
     }
 
-    /// Whether rules behind this stage of this phase read these headers: until then they are kept.
-    pub(crate) fn read_after(&self, stage: Stage, phase: Phase, headers: HeaderUse) -> bool {
-        headers.index().is_some_and(|index| self.last_reader[index] > Some((phase, stage)))
+    /// Whether the request's headers are read in a phase behind this one.
+    pub(crate) fn read_after(&self, phase: Phase) -> bool {
+        self.last_reader > Some(phase)
     }
 
     /// Whether no rule runs in this phase.

@@ -26,7 +26,7 @@ pub use message::{
 pub use scene::Scene;
 
 use crate::bundle::{Bundle, Zone};
-use crate::fact::{BodyUse, HeaderUse, Phase};
+use crate::fact::{BodyUse, Phase};
 use crate::features::browsers;
 use crate::hash::{Hash64, Keys, SessionSource};
 use crate::identity::Claims;
@@ -315,10 +315,7 @@ impl Transaction {
     fn judge_features(&mut self, phase: Phase, headers: Headers<'_>) -> Step {
         self.run(Stage::Features, phase, headers);
         match phase {
-            Phase::RequestHead if self.verdict.action.passes() => {
-                self.keep(Stage::Features, phase, headers);
-                self.begin_body(headers)
-            }
+            Phase::RequestHead if self.verdict.action.passes() => self.begin_body(headers),
             Phase::RequestBody => self.end_body(),
             _ => Step::Decided(self.verdict.action),
         }
@@ -331,11 +328,10 @@ impl Transaction {
         zone.rules.judge(stage, phase, &scene, judging);
     }
 
-    /// Keeps copies of the headers that rules behind this stage of this phase ask for.
-    fn keep(&mut self, stage: Stage, phase: Phase, headers: Headers<'_>) {
+    /// Keeps a copy of the request's headers where rules of a phase behind this one ask for them.
+    fn keep(&mut self, phase: Phase, headers: Headers<'_>) {
         let Some(zone) = self.inspected.zone() else { return };
-        let kept = |of: HeaderUse| zone.rules.read_after(stage, phase, of);
-        if self.request_headers.is_none() && kept(HeaderUse::Request) {
+        if self.request_headers.is_none() && zone.rules.read_after(phase) {
             self.request_headers = headers.request.cloned().map(Box::new);
         }
     }
@@ -350,7 +346,7 @@ impl Transaction {
         };
         let limit_bytes = zone.inspection_limit_bytes;
         let need = match body_use {
-            BodyUse::Nothing => return self.judge(Phase::RequestBody, headers),
+            BodyUse::Nothing => return self.judge_at_once(headers),
             BodyUse::Pieces => BodyNeed::Pieces,
             BodyUse::Whole => BodyNeed::Whole { limit_bytes },
         };
@@ -360,10 +356,17 @@ impl Transaction {
             body.announce(bytes);
         }
         if body.over_limit().is_some() {
-            return self.judge(Phase::RequestBody, headers);
+            return self.judge_at_once(headers);
         }
+        self.keep(Phase::RequestHead, headers);
         self.waiting = Waiting::Body(need);
         Step::NeedBody(need)
+    }
+
+    /// The body's phase, when there is nothing to wait for: the headers are still at hand.
+    fn judge_at_once(&mut self, headers: Headers<'_>) -> Step {
+        self.keep(Phase::RequestBody, headers);
+        self.judge(Phase::RequestBody, headers)
     }
 
     /// The body is judged: it is kept only where the response's rules may still ask for it.
