@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use arrow_array::types::{ArrowPrimitiveType, TimestampMicrosecondType, UInt16Type, UInt64Type};
+use arrow_array::types::{ArrowPrimitiveType, TimestampMicrosecondType, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{Array, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
 use arrow_ipc::reader::StreamReader;
 use engine::hash::{Hash64, SessionSource};
@@ -47,6 +47,9 @@ struct Columns<'b> {
     session_policy: Option<Texts<'b>>,
     client: Texts<'b>,
     upstream_status: Numbers<'b, UInt16Type>,
+    upstream: Numbers<'b, UInt16Type>,
+    upstream_us: Numbers<'b, UInt32Type>,
+    duration_us: Numbers<'b, UInt32Type>,
     action: Texts<'b>,
     request_bytes: Numbers<'b, UInt64Type>,
     request_complete: Option<Flags<'b>>,
@@ -83,6 +86,9 @@ impl<'b> Columns<'b> {
             session_policy: newer(batch, "session_policy", text)?,
             client: text("client")?,
             upstream_status: Numbers("upstream_status", column(batch, "upstream_status")?),
+            upstream: Numbers("upstream", column(batch, "upstream")?),
+            upstream_us: Numbers("upstream_us", column(batch, "upstream_us")?),
+            duration_us: Numbers("duration_us", column(batch, "duration_us")?),
             action: text("action")?,
             request_bytes: Numbers("request_bytes", column(batch, "request_bytes")?),
             request_complete: newer(batch, "request_complete", flag)?,
@@ -114,6 +120,9 @@ impl<'b> Columns<'b> {
             session_policy: self.session_policy.as_ref().and_then(|column| column.at(row)),
             client: self.client.at(row).and_then(Hash64::parse),
             upstream_status: self.upstream_status.at(row),
+            upstream: self.upstream.at(row),
+            upstream_us: self.upstream_us.at(row),
+            duration_us: self.duration_us.at(row).unwrap_or_default(),
             action: self.action.at(row).and_then(Action::parse),
             request_bytes: self.request_bytes.at(row).unwrap_or_default(),
             request_complete: flag(&self.request_complete),

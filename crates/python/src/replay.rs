@@ -109,6 +109,13 @@ impl Replay {
                 row.set_item("action", rule.map(|rule| rule.action_word()))?;
                 row.set_item("violation", rule.map(|rule| rule.violation_code()))?;
             }
+            RuleIndex::Limit(limit) => {
+                let limit = zone.limits().all().get(limit as usize);
+                row.set_item("rule", limit.map(|limit| &*limit.id))?;
+                row.set_item("stage", "limits")?;
+                row.set_item("action", limit.map(|limit| limit.action_word()))?;
+                row.set_item("violation", limit.map(|limit| limit.violation_code()))?;
+            }
         }
         row.set_item("operation", operation.map(|operation| &*operation.id))?;
         row.set_item("operation_path", operation.map(|operation| &*operation.path))?;

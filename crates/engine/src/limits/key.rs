@@ -4,8 +4,11 @@
 
 use std::hash::Hasher;
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 
 use siphasher::sip::SipHasher13;
+
+use crate::value::Value;
 
 /// 128 secret bits.
 #[derive(Clone, Copy)]
@@ -74,6 +77,29 @@ impl Key {
 }
 
 impl KeyHasher {
+    /// Any value.
+    pub fn value(&mut self, value: Value<'_>) {
+        match value {
+            Value::Bool(value) => self.word(ValueTag::Bool, value.into()),
+            Value::Integer(value) => self.word(ValueTag::Integer, value as u64),
+            Value::String(value) => self.bytes(ValueTag::Bytes, &value),
+            Value::Ip(address) => self.client(address),
+            Value::Array(array) => {
+                self.word(ValueTag::List, array.len() as u64);
+                let _ = array.each(|item| self.next(item));
+            }
+            Value::Map(map) => {
+                self.word(ValueTag::List, u64::MAX);
+                let _ = map.each(|item| self.next(item));
+            }
+        }
+    }
+
+    fn next(&mut self, item: Value<'_>) -> ControlFlow<()> {
+        self.value(item);
+        ControlFlow::Continue(())
+    }
+
     /// A value of some length.
     pub fn bytes(&mut self, tag: ValueTag, value: &[u8]) {
         self.word(tag, value.len() as u64);

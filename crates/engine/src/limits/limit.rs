@@ -2,22 +2,20 @@
 //! question for the counters; decides nothing itself, so that a replay asks the same.
 
 use std::net::IpAddr;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
-use super::key::{KeyHasher, KeySecret, ValueTag};
+use super::key::{KeyHasher, KeySecret};
 use super::slide::Test;
 use super::step::{Check, Counter};
 use crate::bundle::RuleAction;
 use crate::fact::{Fact, FactDef, Facts, Phase};
 use crate::program::{Program, Truth};
-use crate::value::Value;
 use crate::verdict::{FactError, FailMode, OwnResponse, QuotaUnit};
 
 /// What a response's score may be (Cloudflare, "Complexity-based rate limiting").
-const SCORES: std::ops::RangeInclusive<u32> = 1..=1_000_000;
+pub const MAX_SCORE: u32 = 1_000_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -108,6 +106,18 @@ impl Limit {
         match self.quantity {
             Quantity::Requests(most) | Quantity::Score { most, .. } | Quantity::InFlight(most) => most,
         }
+    }
+
+    /// What it says of an excess: log or block.
+    #[must_use]
+    pub fn action_word(&self) -> &'static str {
+        if self.action == RuleAction::Block { "block" } else { "log" }
+    }
+
+    /// The stable code of an excess.
+    #[must_use]
+    pub fn violation_code(&self) -> &str {
+        &self.code
     }
 
     /// What its quota is counted in.
@@ -242,7 +252,7 @@ fn known(truth: Truth) -> Result<bool, Asking> {
 
 fn hash_fact(fact: Fact<'_>, hasher: &mut KeyHasher) -> Result<(), Asking> {
     match fact {
-        Fact::Value(value) => hash_value(value, hasher),
+        Fact::Value(value) => hasher.value(value),
         Fact::Missing => hasher.missing(),
         Fact::NotRecorded => return Err(Asking::Unknown),
         Fact::Error(error) => return Err(Asking::Failed(error)),
@@ -250,34 +260,9 @@ fn hash_fact(fact: Fact<'_>, hasher: &mut KeyHasher) -> Result<(), Asking> {
     Ok(())
 }
 
-fn hash_value(value: Value<'_>, hasher: &mut KeyHasher) {
-    match value {
-        Value::Bool(value) => hasher.word(ValueTag::Bool, value.into()),
-        Value::Integer(value) => hasher.word(ValueTag::Integer, value as u64),
-        Value::String(value) => hasher.bytes(ValueTag::Bytes, &value),
-        Value::Ip(address) => hasher.client(address),
-        Value::Array(array) => {
-            hasher.word(ValueTag::List, array.len() as u64);
-            hash_each(|take| array.each(take), hasher);
-        }
-        Value::Map(map) => {
-            hasher.word(ValueTag::List, u64::MAX);
-            hash_each(|take| map.each(take), hasher);
-        }
-    }
-}
-
-/// The items of an array or a map.
-fn hash_each<'t>(each: impl FnOnce(&mut dyn FnMut(Value<'t>) -> ControlFlow<()>) -> ControlFlow<()>, hasher: &mut KeyHasher) {
-    let _ = each(&mut |item| {
-        hash_value(item, hasher);
-        ControlFlow::Continue(())
-    });
-}
-
 /// A number in digits, in its range; anything else counts nothing.
 fn score(response: &HeaderMap, header: &HeaderName) -> Option<u32> {
     let text = response.get(header)?.to_str().ok()?.trim();
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|score| is_number && SCORES.contains(score))
+    text.parse().ok().filter(|score| is_number && (1..=MAX_SCORE).contains(score))
 }

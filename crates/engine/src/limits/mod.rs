@@ -12,7 +12,7 @@ mod step;
 
 pub use counters::{Counters, DEFAULT_BYTES, MIN_BYTES, Mitigation, Tally, Usage};
 pub use key::{Key, KeyHasher, KeySecret, ValueTag};
-pub use limit::{Asking, Counted, Counting, Limit, Quantity, Question, counters_name};
+pub use limit::{Asking, Counted, Counting, Limit, MAX_SCORE, Quantity, Question, counters_name};
 pub use part::Limits;
 pub(crate) use part::{LimitEntry, LimitsPart, MAX_LIMITS};
 pub use slide::{Now, Slide, Test};

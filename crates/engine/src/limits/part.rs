@@ -100,6 +100,12 @@ impl Limits {
         places
     }
 
+    /// The places of all that are checked in this phase, whatever operation is called.
+    #[must_use]
+    pub fn in_phase(&self, phase: Phase) -> SmallVec<[u32; 8]> {
+        self.all.iter().zip(0..).filter(|(limit, _)| limit.phase == phase).map(|(_, place)| place).collect()
+    }
+
     /// How much of the body those of the phase `RequestBody` need of this transaction.
     pub(crate) fn body_use(&self, seen: &Inspected) -> BodyUse {
         let limits = self.about(Phase::RequestBody, seen.operation_index()).into_iter().map(|place| &self.all[place as usize]);

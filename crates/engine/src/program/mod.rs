@@ -73,6 +73,15 @@ impl Program {
         &self.facts
     }
 
+    /// The fact, when it asks one and gives it as it is.
+    #[must_use]
+    pub fn plain_fact(&self) -> Option<&'static str> {
+        match &*self.nodes {
+            [Node::Fact(fact)] => Some(fact.name),
+            _ => None,
+        }
+    }
+
     /// From which phase on all its facts are known.
     #[must_use]
     pub fn phase(&self) -> Phase {

@@ -14,7 +14,7 @@ use super::tokens;
 use crate::bundle::Zone;
 use crate::fact::{Fact, FactDef, Facts};
 use crate::features;
-use crate::hash::SessionSource;
+use crate::hash::{Hash64, SessionSource};
 use crate::operations::recorded::{Called, ReplacedLiterals};
 use crate::url::Anomaly;
 use crate::value::{Array, Map, MapKey, Value};
@@ -71,6 +71,9 @@ const ANSWERS: &[(&str, Answer)] = &[
         Called::Unknown => Fact::NotRecorded,
         called => Fact::bool(called == Called::None),
     }),
+    ("hoplon.session", |t| t.session().map_or(Fact::NotRecorded, |session| {
+        Fact::Value(Value::String(session.to_string().into_bytes().into()))
+    })),
     ("cf.api_gateway.auth_id_present", |t| match t.row.session_source {
         _ if t.zone.identifiers.is_empty() => Fact::bool(false),
         Some(source) if t.has_same_sessions() => Fact::bool(source == SessionSource::Identifier),
@@ -153,6 +156,11 @@ impl<'r> Recorded<'r> {
     /// Whether sessions were told by the identifiers that the policy has.
     fn has_same_sessions(&self) -> bool {
         self.row.session_policy == Some(&*self.zone.identity_hash)
+    }
+
+    /// The session, if it is the same under the policy.
+    pub(super) fn session(&self) -> Option<Hash64> {
+        self.row.session.filter(|_| self.has_same_sessions())
     }
 
     /// The length of the request's body, if it was read to its end.

@@ -2,8 +2,10 @@
 //! operations. Facts answer from what records hold; where the verdict hangs on something that they do not hold it is unknown, and
 //! counted so, never guessed. A mergeable state: rows in, counts out.
 
+mod counts;
 mod facts;
 mod judge;
+mod limits;
 mod path;
 mod row;
 mod tally;
@@ -26,6 +28,7 @@ pub struct Replay {
     zone: ZoneIndex,
     replaced: ReplacedLiterals,
     examples: usize,
+    counts: counts::Counts,
     tally: Tally,
 }
 
@@ -48,7 +51,7 @@ impl Replay {
     pub fn new(bundle: Arc<Bundle>, zone_id: &str, examples: usize) -> Option<Self> {
         let zone = bundle.zone_index(zone_id)?;
         let replaced = bundle.zone(zone).operations.replaced_literals();
-        Some(Self { bundle, zone, replaced, examples, tally: Tally::default() })
+        Some(Self { bundle, zone, replaced, examples, counts: counts::Counts::default(), tally: Tally::default() })
     }
 
     /// The policy's zone.
@@ -62,6 +65,7 @@ impl Replay {
     pub fn rule_id(&self, index: RuleIndex) -> Option<&str> {
         match index {
             RuleIndex::Rule(place) => self.zone().rules.at(place).map(|rule| &*rule.id),
+            RuleIndex::Limit(place) => self.zone().limits.all().get(place as usize).map(|limit| &*limit.id),
         }
     }
 
@@ -83,7 +87,7 @@ impl Replay {
             return Replayed::Elsewhere;
         }
         let facts = Recorded::new(row, self.bundle.zone(self.zone), &self.replaced);
-        let judgement = judge::judge(&facts);
+        let judgement = judge::judge(&facts, &mut self.counts);
         let operation = match facts.called {
             Called::Operation(index) => Some(index),
             Called::None | Called::Unknown => None,

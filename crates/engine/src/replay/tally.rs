@@ -58,6 +58,7 @@ pub struct RulePlace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RuleIndex {
     Rule(u32),
+    Limit(u32),
 }
 
 /// See the module.
