@@ -122,6 +122,12 @@ def test_putting_without_rules_keeps_them(client: Client, root: str) -> None:
     assert changed["rules"] == made["rules"]
 
 
+@pytest.mark.parametrize(("member", "length"), [("name", 256), ("name", 0), ("description", 501)])
+def test_name_and_description_have_bounds(client: Client, root: str, member: str, length: int) -> None:
+    reply = client.ask("PUT", f"{root}/phases/{CUSTOM}/entrypoint", {"rules": [], member: "x" * length})
+    assert (reply.status, reply.error["source"]["pointer"]) == (400, f"/{member}")
+
+
 def test_a_ruleset_is_made_once(client: Client, root: str) -> None:
     body = {"kind": "zone", "phase": CUSTOM, "name": "ours", "rules": []}
     made = client.ask("POST", root, body).result

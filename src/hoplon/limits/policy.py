@@ -18,7 +18,7 @@ from hoplon.rules.compile import Compiled as Program
 from hoplon.rules.describe import describe_rules
 from hoplon.rules.dialects import COUNTING, LIMITS
 from hoplon.rules.entries import running
-from hoplon.rules.faults import rule_faults, ruleset_faults
+from hoplon.rules.faults import header_faults, rule_faults, ruleset_faults
 from hoplon.rules.programs import condition, condition_faults, names_anything, naming_faults, value
 from hoplon.rules.table import MAX_RULES, RulesetTable, RuleTable, read_rule, write_rule, write_ruleset
 
@@ -76,8 +76,8 @@ class LimitsFeature:
             for index, rule in enumerate(policy.rules)
             for problem in self.rule_faults(rule)
         ]
-        doubles = ruleset_faults(policy.rules)
-        return problems + [replace(problem, path=f"{self.path}{problem.path}") for problem in doubles]
+        problems += [replace(each, path=f"{self.path}{each.path}") for each in ruleset_faults(policy.rules)]
+        return problems + [replace(each, path=f"{self.name}.{each.path}") for each in header_faults(policy)]
 
     def rule_faults(self, rule: Rule) -> Iterator[Problem]:
         """What is wrong with one limit by itself, relative to it."""

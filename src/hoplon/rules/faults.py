@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hoplon.errors import Problem
-from hoplon.model.rules import OwnResponse, Rule, Skip, is_rule_id
+from hoplon.model.rules import OwnResponse, Rule, RulesetPolicy, Skip, is_rule_id
 from hoplon.policy.feature import Saved
 from hoplon.spelling import did_you_mean
 
 CONTENT_TYPES = ("application/json", "text/html", "text/xml", "text/plain")
 MAX_CONTENT_BYTES = 30 * 1024
+MAX_NAME = 255
 MAX_REF = 255
 MAX_DESCRIPTION = 500
 MAX_OPERATIONS = 1_000
@@ -88,6 +89,14 @@ def ruleset_faults(rules: Sequence[Rule]) -> Iterator[Problem]:
             yield Problem(f"[{index}].ref", f"`{rule.ref}` is the ref of rule {earlier} as well", "choose another")
         elif (earlier := ids.setdefault(rule.id, index)) != index:
             yield Problem(f"[{index}].id", f"is the id of rule {earlier} as well", "leave it out")
+
+
+def header_faults(policy: RulesetPolicy) -> Iterator[Problem]:
+    """What is wrong with a ruleset's name and description: paths `name`, `description`."""
+    if not 1 <= len(policy.name) <= MAX_NAME:
+        yield Problem("name", f"has 1 to {MAX_NAME} characters")
+    if len(policy.description) > MAX_DESCRIPTION:
+        yield Problem("description", f"has at most {MAX_DESCRIPTION} characters")
 
 
 def operation_index(saved: Sequence[Saved]) -> Mapping[str, str]:

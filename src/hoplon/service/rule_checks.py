@@ -11,7 +11,7 @@ from hoplon.errors import HoplonError, Problem
 from hoplon.model.rules import Rule, RuleFeature, RulesetPolicy
 from hoplon.policy.assembly import surroundings
 from hoplon.rules.around import Around
-from hoplon.rules.faults import operation_faults, operation_index, ruleset_faults
+from hoplon.rules.faults import header_faults, operation_faults, operation_index, ruleset_faults
 from hoplon.rules.table import MAX_RULES
 from hoplon.service.changes import ZoneChange, check_written
 from hoplon.service.rule_lists import RuleLists
@@ -37,6 +37,7 @@ def check_rules(
         for problem in RULESET_FEATURES[feature].rule_faults(rule)
     ]
     problems += [replace(problem, path=f"rules{problem.path}") for problem in ruleset_faults(new.rules)]
+    problems += header_faults(new)
     problems = problems or list(_naming_faults(change, feature, written))
     if problems:
         raise _invalid(problems)
