@@ -1,6 +1,7 @@
 // Walks the resources of the control plane with Cloudflare's own SDK for TypeScript, and writes one JSON line per step.
 // Environment: BASE_URL, TOKEN. Run where `cloudflare` is installed. Exit code 1 when a step went wrong.
 import assert from 'node:assert/strict';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Cloudflare from 'cloudflare';
 
 const { BASE_URL, TOKEN } = process.env;
@@ -149,6 +150,42 @@ await step('what a DELETE names in its body is removed, and nothing else', async
   const after = new Set((await all(operations.list({ zone_id, per_page: 50 }))).map((each) => each.operation_id));
   const gone = before.map((each) => each.operation_id).filter((id) => !after.has(id));
   assert.deepEqual(gone.sort(), some.map((each) => each.operation_id).filter((id) => id !== operation).sort());
+});
+
+await step('a token configuration is made, its keys are replaced, and it is removed when no rule names it', async () => {
+  const { zone_id } = seen;
+  const { configuration, rules } = client.tokenValidation;
+  const pair = (kid) => ({ ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }), kid });
+  const keys = [{ ...pair('1'), alg: 'ES256' }];
+  const token_sources = ['http.request.headers["authorization"][0]'];
+  const basis = { zone_id, title: 'walk', description: '', token_type: 'JWT', token_sources };
+  const made = await configuration.create({ ...basis, credentials: { keys } });
+  assert.deepEqual(made.credentials.keys[0].kid, '1');
+  await configuration.edit(made.id, { zone_id, title: 'walked' });
+  assert.equal((await configuration.get(made.id, { zone_id })).title, 'walked');
+  assert.deepEqual((await all(configuration.list({ zone_id }))).map((each) => each.id), [made.id]);
+  const symmetric = { kty: 'oct', kid: '2', alg: 'HS256' };
+  const k = randomBytes(32).toString('base64url');
+  await configuration.credentials.update(made.id, { zone_id, keys: [{ ...symmetric, k }] });
+  const kept = await configuration.credentials.edit(made.id, { zone_id, keys: [symmetric] });
+  assert.deepEqual(kept.keys, [symmetric]);
+
+  const expression = `is_jwt_valid("${made.id}")`;
+  const rule = { title: 'walk', description: '', action: 'log', enabled: true, expression, selector: {} };
+  const first = await rules.create({ zone_id, ...rule });
+  const [second] = await all(rules.bulkCreate({ zone_id, body: [{ ...rule, title: 'second' }] }));
+  await rules.edit(second.id, { zone_id, position: { before: first.id } });
+  const order = async () => (await all(rules.list({ zone_id }))).map((each) => each.title);
+  assert.deepEqual(await order(), ['second', 'walk']);
+  await all(rules.bulkEdit({ zone_id, body: [{ id: second.id, position: { index: 2 }, action: 'block' }] }));
+  assert.deepEqual(await order(), ['walk', 'second']);
+  assert.equal((await rules.get(second.id, { zone_id })).action, 'block');
+  const preview = await client.post(`/zones/${zone_id}/token_validation/rules/preview`, { body: {} });
+  assert.equal(preview.result.included, preview.result.total);
+  await refused(Cloudflare.ConflictError, () => configuration.delete(made.id, { zone_id }));
+  for (const each of [first, second]) await rules.delete(each.id, { zone_id });
+  assert.equal((await configuration.delete(made.id, { zone_id })).id, made.id);
+  await refused(Cloudflare.NotFoundError, () => configuration.get(made.id, { zone_id }));
 });
 
 await step('the operations come out as OpenAPI', async () => {
