@@ -151,8 +151,7 @@ def _span(records: Records, max_records: int) -> tuple[int, _Span]:
     stored, oldest, newest = row["stored"], row["oldest"], row["newest"]
     if stored <= max_records:
         return stored, _Span(stored, oldest, newest)
-    share = 1 - max_records / stored
-    cut = f"SELECT quantile_disc(time, {share!r}) AS oldest FROM records"  # noqa: S608 - a float
+    cut = f"SELECT time AS oldest FROM records ORDER BY time DESC LIMIT 1 OFFSET {max_records - 1}"
     oldest = records.connection.sql(cut).to_arrow_table().to_pylist()[0]["oldest"]
     return stored, _Span(max_records, oldest, newest)
 
