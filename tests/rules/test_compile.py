@@ -10,11 +10,13 @@ pytest.importorskip("hoplon._native")
 from hoplon.rules.around import Around
 from hoplon.rules.compile import compile_expression, compile_value
 from hoplon.rules.dialects import AUTHORIZATION, COUNTING, CUSTOM, TOKENS
+from hoplon.rules.refusal import ExpressionError
 from support.rule_engine import engine_of, true_rules
 from support.rule_requests import Request
 from support.rules import FIELDS
 
 HEADERS = ["fact", "http.request.headers"]
+JSON = (("content-type", b"application/json"),)
 PROGRAMS: dict[str, list[list[Any]]] = {
     "ssl": [["fact", "ssl"]],
     "not ssl": [["fact", "ssl"], ["not", 0]],
@@ -125,6 +127,58 @@ def test_a_parameter_that_stands_twice_says_nothing() -> None:
     assert nodes[4:7] == [["str", "a"], ["str", "b"], ["int", 0]]
 
 
+@pytest.mark.parametrize(
+    ("query", "is_allowed"),
+    [
+        ("owner_id=me", True),
+        ("a=1;b&owner_id=me&owner_ids=you&co-owner_id=you&x=owner_id", True),
+        ("owner_id=%6De", True),
+        ("%6Fwner_id=me", False),
+        ("owner_id=me&%6Fwner_id=you", False),
+        ("Owner_Id=you&owner_id=me", False),
+        ("owner_id=me&owner_id[]=you", False),
+        ("owner_id=me&owner_id%5B0%5D=you", False),
+        ("owner_id=me&+owner.id=you", False),
+        ("owner_id=me&a=1;owner_id=you", False),
+        ("owner_id=me;owner_id=you", False),
+        ("owner_id=me&b&c=2&owner_id", False),
+    ],
+)
+def test_a_parameter_that_servers_could_read_twice_allows_nothing(query: str, is_allowed: bool, tmp_path: Path) -> None:
+    texts = ('query("owner_id") eq "me"', 'not query("owner_id") ne "me"', "true")
+    programs = [compile_expression(text, AUTHORIZATION).program for text in texts]
+    found = true_rules(engine_of(tmp_path, programs), Request(f"https://www.example.com/?{query}"))
+    assert found == ({0, 1, 2} if is_allowed else {2})
+
+
+@pytest.mark.parametrize(
+    ("media_types", "is_allowed"),
+    [
+        (("application/json",), True),
+        (('Application/Problem+JSON; v=1;charset="UTF-8"',), True),
+        ((), False),
+        (("application/x-www-form-urlencoded",), False),
+        (("application/json", "application/x-www-form-urlencoded"), False),
+        (("application/json, application/x-www-form-urlencoded",), False),
+        (("application/json; charset=utf-16",), False),
+    ],
+)
+def test_a_body_that_may_be_no_json_for_the_upstream_allows_nothing(
+    media_types: tuple[str, ...], is_allowed: bool, tmp_path: Path
+) -> None:
+    program = compile_expression('body("$.owner") eq "me"', AUTHORIZATION).program
+    headers = tuple(("content-type", each.encode()) for each in media_types)
+    sent = Request("https://www.example.com/", "POST", headers, b'{"owner": "me", "x": "&owner=you&"}')
+    assert true_rules(engine_of(tmp_path, [program]), sent) == ({0} if is_allowed else set())
+
+
+def test_the_name_of_a_parameter_fits_into_a_pattern() -> None:
+    assert compile_expression(f'query("{"a" * 100}") eq "1"', AUTHORIZATION).program
+    for name in ("", "a" * 300):
+        with pytest.raises(ExpressionError, match="the name of a parameter"):
+            compile_expression(f'query("{name}") eq "1"', AUTHORIZATION)
+
+
 def test_phase_and_cost_are_the_latest_and_dearest() -> None:
     compiled = compile_expression("ssl and len(http.request.body.raw) gt 1", CUSTOM, fields=FIELDS)
     assert (compiled.phase, compiled.cost) == ("request_body", "parse")
@@ -167,5 +221,5 @@ def test_what_is_missing_allows_nothing_under_not_either(text: str, tmp_path: Pa
 def test_what_is_there_allows_as_it_is_written(tmp_path: Path) -> None:
     texts = ('not query("a") eq body("b")', "not ip.src in {10.0.0.0/8}", "not not ssl", 'not http.host eq "x"')
     programs = [compile_expression(text, AUTHORIZATION).program for text in texts]
-    sent = Request(url="https://www.example.com/?a=1", method="POST", body=b'{"b": 2}')
+    sent = Request("https://www.example.com/?a=1", "POST", JSON, b'{"b": 2}')
     assert true_rules(engine_of(tmp_path, programs), sent) == {0, 1, 2, 3}

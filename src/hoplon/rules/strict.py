@@ -1,14 +1,15 @@
 """Makes a condition false wherever something is missing, under `not` too: what authorization asks for.
 
 `not claim("role") eq "guest"` would otherwise be true for a caller without any token. In the logic of Kleene, what is
-missing makes a comparison unknown, `not` of it too, and only what is known to be true allows. Takes a checked tree,
-gives a tree without `not` above anything but a leaf, and with a test of presence beside each of those.
+missing makes a comparison unknown, `not` of it too, and only what is known to be true allows. So is what servers read
+in different ways. Takes a checked tree, gives a tree without `not` above anything but a leaf, and with tests of
+presence and of one meaning beside those.
 """
 
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address
 
-from hoplon.rules import claims, syntax
+from hoplon.rules import claims, syntax, unambiguous
 from hoplon.rules.around import Around
 from hoplon.rules.refusal import Refusal
 from hoplon.rules.syntax import Expression, Span
@@ -38,7 +39,7 @@ class _Strict:
                 return self._unwanted(operand, at)
             case syntax.Logic(at=at, operator=operator, operands=operands):
                 return syntax.Logic(at, _known(at, operator), tuple(self.wanted(one) for one in operands))
-        return expression
+        return _with(expression, unambiguous.tests(expression))
 
     def _unwanted(self, expression: Expression, at: Span) -> Expression:
         """True where the expression is known to be false; `at` is where its negation stands."""
@@ -48,10 +49,8 @@ class _Strict:
             case syntax.Logic(operator=operator, operands=operands):
                 opposite: syntax.LogicOperator = "or" if _known(at, operator) == "and" else "and"
                 return syntax.Logic(at, opposite, tuple(self._unwanted(one, _nowhere(one.at)) for one in operands))
-        present = self._present(expression)
-        if not present:
-            return syntax.Not(at, expression)
-        return syntax.Logic(at, "and", (syntax.Not(_nowhere(at), expression), *present))
+        tests = (*self._present(expression), *unambiguous.tests(expression))
+        return _with(syntax.Not(_nowhere(at) if tests else at, expression), tests, at)
 
     def _present(self, leaf: Expression) -> tuple[Expression, ...]:
         """What has to hold for a leaf to be known."""
@@ -82,6 +81,11 @@ class _Strict:
             networks = tuple(syntax.Network(value.at, first, last) for first, last in _ANY_ADDRESS)
             return (_compare(value.at, "in", value, syntax.Choice(value.at, networks)),)
         return ()
+
+
+def _with(leaf: Expression, tests: tuple[Expression, ...], at: Span | None = None) -> Expression:
+    """The leaf, and what has to hold beside it; `at` is the place of both together."""
+    return syntax.Logic(at or _nowhere(leaf.at), "and", (leaf, *tests)) if tests else leaf
 
 
 def _compare(
