@@ -13,7 +13,9 @@ from hoplon.limits.rates import MITIGATIONS, PERIODS
 from hoplon.model.policy import Upstream, ZonePolicy
 from hoplon.model.rules import Rate, Rule, RulesetPolicy, rule_id
 from hoplon.policy.feature import Surroundings
+from hoplon.rules.dialects import LIMITS as LANGUAGE
 from hoplon.rules.form import definition_form, read_definition
+from hoplon.rules.programs import value
 
 ZONE = ZonePolicy("default", (Upstream("http://127.0.0.1:1"),))
 FEATURE = LimitsFeature()
@@ -154,6 +156,23 @@ def test_what_the_engine_gets() -> None:
         "violation": "limits.exceeded",
     }
     assert entry(replace(rule, rate=Rate(("ip.src",), in_flight=3)))["violation"] == "limits.in_flight"
+
+
+@pytest.mark.parametrize(
+    ("characteristic", "nodes"),
+    [
+        ('http.request.uri.args["user"]', [["each", 1], ["call", "url_decode", 2]]),
+        ('http.request.body.form["user"][0]', [["call", "url_decode", 2]]),
+        ('http.request.cookies["sid"]', [["each", 1], ["call", "url_decode", 2]]),
+        ('http.request.headers["x-user"]', []),
+        ('lower(http.request.uri.args["user"][0])', []),
+        ("http.request.uri.path", []),
+    ],
+)
+def test_spellings_of_one_value_share_a_counter(characteristic: str, nodes: list[Any]) -> None:
+    as_written = value(characteristic, LANGUAGE).program["nodes"]
+    (program,) = entry(limit(characteristics=(characteristic,)))["key"]
+    assert program["nodes"] == as_written + nodes
 
 
 def test_a_zone_without_limits_has_no_part() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from hoplon.errors import Problem
-from hoplon.limits.rates import keys, rate_faults
+from hoplon.limits.keys import characteristics, key_programs
+from hoplon.limits.rates import rate_faults
 from hoplon.model.policy import ZonePolicy
 from hoplon.model.rules import Rate, Rule, RulesetPolicy
 from hoplon.policy.feature import Compiled, Surroundings, Table
@@ -148,7 +149,7 @@ def _programs(rule: Rule, rate: Rate) -> Iterator[Program]:
     yield condition(rule.expression, LIMITS)
     if rate.counting_expression:
         yield condition(rate.counting_expression, COUNTING)
-    yield from (value(each, LIMITS) for each in keys(rate))
+    yield from (value(each, LIMITS) for each in characteristics(rate))
 
 
 def _entry(rule: Rule, rate: Rate, members: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def _entry(rule: Rule, rate: Rate, members: Mapping[str, Any]) -> dict[str, Any]
     return {
         **members,
         "when": condition(rule.expression, LIMITS).program,
-        "key": [value(each, LIMITS).program for each in keys(rate)],
+        "key": key_programs(rate),
         "count_when": condition(counting, COUNTING).program if counting else None,
         "period_seconds": rate.period_seconds,
         "requests": rate.requests_per_period,

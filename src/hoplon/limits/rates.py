@@ -37,11 +37,6 @@ def rate_faults(rule: Rule) -> Iterator[Problem]:
         yield from condition_faults(".counting_expression", rate.counting_expression, COUNTING)
 
 
-def keys(rate: Rate) -> list[str]:
-    """The characteristics that differ between requests: what the counter's key is made of."""
-    return [each for each in rate.characteristics if each.strip() != COLO]
-
-
 def _characteristic_faults(rate: Rate) -> Iterator[Problem]:
     if len(rate.characteristics) > MAX_CHARACTERISTICS:
         yield Problem(".characteristics", f"at most {MAX_CHARACTERISTICS} characteristics")
