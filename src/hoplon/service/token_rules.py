@@ -208,6 +208,15 @@ def _audited(rule: TokenRule) -> dict[str, Any]:
 
 def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
-        raise HoplonError(
-            "token_rule.invalid", "the token rules cannot be taken; nothing was changed", None, tuple(problems)
-        )
+        placed = tuple(replace(problem, path=_as_sent(problem.path)) for problem in problems)
+        raise HoplonError("token_rule.invalid", "the token rules cannot be taken; nothing was changed", None, placed)
+
+
+def _as_sent(path: str) -> str:
+    """Where a rule is sent its hosts and exclusions are in a selector, in lists of lists."""
+    place, _, member = path.rpartition(".")
+    name = _SELECTOR.get(member.partition("[")[0])
+    return path if name is None else f"{place}.{name}".lstrip(".")
+
+
+_SELECTOR = {"hosts": "selector.include", "exclude": "selector.exclude"}
