@@ -1,7 +1,10 @@
 """One attempt at a key set, over real sockets: bounded, pinned to one address, no error quotes the answer."""
 
+import socket
 import ssl
+import threading
 import time
+from contextlib import suppress
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -21,6 +24,16 @@ def code(fetcher: Fetcher, url: str) -> str:
         fetcher.fetch(url)
     assert "secret-content" not in str(raised.value)
     return raised.value.code
+
+
+def drip_head(server: socket.socket, begin: bytes, drop: bytes = b"a") -> None:
+    """Answer one request with `begin`, then with a drop now and then for 10 s, or until the client is gone."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.sendall(begin)
+        for _ in range(200):
+            connection.sendall(drop)
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +68,24 @@ def test_a_slow_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         began = time.monotonic()
         assert code(HERE, server.url) == "jwks.slow"
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 302 Found\r\nlocation: /"])
+def test_a_server_that_drips_its_head_is_given_up_too(begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOTAL_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip_head, args=(server, begin), daemon=True).start()
+        began = time.monotonic()
+        assert code(HERE, f"http://127.0.0.1:{server.getsockname()[1]}/") == "jwks.slow"
+    assert time.monotonic() - began < 3
+
+
+def test_what_was_read_before_the_cut_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOTAL_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        whole = b'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{"keys": []}'
+        threading.Thread(target=drip_head, args=(server, whole, b""), daemon=True).start()
+        assert code(HERE, f"http://127.0.0.1:{server.getsockname()[1]}/") == "jwks.slow"
 
 
 def test_a_huge_answer_is_not_read_to_its_end() -> None:

@@ -1,11 +1,15 @@
 """One attempt at a key set: a URL to bytes, bounded in size and time, whoever answers. `document` judges them."""
 
 import re
+import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 from urllib.parse import urljoin
 
 import httpx2
@@ -68,17 +72,21 @@ class Fetcher:
             "accept-encoding": "identity",
             "user-agent": "hoplon",
         }
-        extensions = {"sni_hostname": target.host}
-        try:
-            with client.stream("GET", target.url, headers=headers, extensions=extensions) as response:
-                if location := _redirect(response):
-                    return location
-                _check_status(response)
-                return Answer(self._read(response, deadline), _holds_seconds(response))
-        except httpx2.TimeoutException:
-            raise _slow() from None
-        except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
-            raise HoplonError("jwks.unreachable", f"{target.host} cannot be asked: {_reason(error)}") from None
+        with _Cutter(deadline - self.monotonic()) as cutter:
+            extensions = {"sni_hostname": target.host, "trace": cutter.trace}
+            try:
+                with client.stream("GET", target.url, headers=headers, extensions=extensions) as response:
+                    if location := _redirect(response):
+                        return location
+                    _check_status(response)
+                    answer = Answer(self._read(response, deadline), _holds_seconds(response))
+            except httpx2.TimeoutException:
+                raise _slow() from None
+            except (httpx2.HTTPError, httpx2.InvalidURL, ssl.SSLError, OSError) as error:
+                raise _slow() if cutter.is_late else _unreachable(target, error) from None
+            if cutter.is_late:
+                raise _slow()  # what was read may end where the connection was cut
+            return answer
 
     def _read(self, response: httpx2.Response, deadline: float) -> bytes:
         content = b""
@@ -89,6 +97,39 @@ class Fetcher:
             if self.monotonic() > deadline:
                 raise _slow()
         return content
+
+
+class _Cutter:
+    """Ends the connection when the time of the attempt is over, whatever it waits for: a server that sends a byte of
+    its head now and then never runs into the timeout of a read."""
+
+    def __init__(self, seconds: float) -> None:
+        self.is_late = False
+        self._connection: socket.socket | None = None
+        self._timer = threading.Timer(max(seconds, 0.0), self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        if self._connection is not None:
+            self._connection.close()
+
+    def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """What the HTTP client tells of its steps: a connection stands, before anything is sent."""
+        if event == "connection.connect_tcp.complete":
+            self._connection = info["return_value"].get_extra_info("socket").dup()
+            if self.is_late:
+                self._cut()
+
+    def _cut(self) -> None:
+        self.is_late = True
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
 
 
 _TIMEOUT = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
@@ -118,6 +159,10 @@ def _holds_seconds(response: httpx2.Response) -> int | None:
 
 def _slow() -> HoplonError:
     return HoplonError("jwks.slow", f"it did not give its keys within {TOTAL_SECONDS:g} s")
+
+
+def _unreachable(target: Target, error: Exception) -> HoplonError:
+    return HoplonError("jwks.unreachable", f"{target.host} cannot be asked: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:
