@@ -1,9 +1,13 @@
 //! Whose request it is: a zone's session identifiers, asked in their order. Takes headers and claims of verified tokens, gives what
 //! stands for the session; that it is hashed, and what counts where no identifier is present, is the Transaction's to know.
 
-use http::header::COOKIE;
+use std::borrow::Cow;
+
+use http::header::{AUTHORIZATION, COOKIE};
 use http::{HeaderMap, HeaderName};
 use smallvec::SmallVec;
+
+use crate::url::percent_decoded;
 
 /// The identifiers of a zone; none: sessions are told apart by `Authorization` and address alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,6 +82,15 @@ impl Identifier {
         }
     }
 
+    /// Values that applications read alike are one session, not as many as there are spellings.
+    fn one_spelling<'v>(&self, value: &'v [u8]) -> Cow<'v, [u8]> {
+        match self {
+            Self::Cookie(_) => percent_decoded(unquoted(value)),
+            Self::Header(name) if *name == AUTHORIZATION => one_spelling_of_authorization(value),
+            Self::Header(_) | Self::Claim { .. } => value.into(),
+        }
+    }
+
     /// Equal values of two identifiers are two sessions.
     fn identity(&self, value: &[u8]) -> Identity {
         let (kind, name) = match self {
@@ -86,11 +99,29 @@ impl Identifier {
             Self::Claim { name, .. } => ("jwt", &**name),
         };
         let mut bytes = SmallVec::new();
-        for piece in [kind.as_bytes(), b":", name.as_bytes(), b"\0", value] {
+        for piece in [kind.as_bytes(), b":", name.as_bytes(), b"\0", &self.one_spelling(value)] {
             bytes.extend_from_slice(piece);
         }
         Identity { bytes, is_verified: matches!(self, Self::Claim { .. }) }
     }
+}
+
+/// A scheme is read without regard to case, and the blanks behind it as one (RFC 9110 §11.4): `bearer  x` is `Bearer x`.
+pub(crate) fn one_spelling_of_authorization(value: &[u8]) -> Cow<'_, [u8]> {
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let Some(end) = value.iter().position(is_blank) else { return value.into() };
+    let (scheme, rest) = value.split_at(end);
+    let credentials = &rest[rest.iter().position(|byte| !is_blank(byte)).unwrap_or(rest.len())..];
+    let mut whole: Vec<u8> = scheme.to_ascii_lowercase();
+    whole.iter_mut().take(1).for_each(u8::make_ascii_uppercase);
+    whole.push(b' ');
+    whole.extend_from_slice(credentials);
+    if *whole == *value { value.into() } else { whole.into() }
+}
+
+/// Without one pair of quotes (RFC 6265 §4.1.1).
+fn unquoted(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).unwrap_or(value)
 }
 
 /// The values of the cookies with this name in `name=value; name=value` (RFC 6265 §4.2.1), in their order.
@@ -134,6 +165,20 @@ mod tests {
         assert_eq!(found(&both, &sent[..1]).as_deref(), Some("header:x-user=ann"));
         assert_eq!(found(&both, &[("authorization", "x")]), None);
         assert_eq!(found(&[], &sent), None);
+    }
+
+    #[test]
+    fn spellings_that_applications_read_alike_are_one_session() {
+        for spelling in ["sid=abc", "sid=%61bc", "sid=\"abc\"", "sid=\"a%62c\""] {
+            assert_eq!(found(&[cookie("sid")], &[("cookie", spelling)]).as_deref(), Some("cookie:sid=abc"), "{spelling}");
+        }
+        for spelling in ["Bearer abc", "bearer abc", "BEARER   abc", "Bearer \t abc"] {
+            let authorization = header("authorization");
+            let found = found(&[authorization], &[("authorization", spelling)]);
+            assert_eq!(found.as_deref(), Some("header:authorization=Bearer abc"), "{spelling}");
+        }
+        assert_eq!(found(&[header("x-key")], &[("x-key", "%61 \"B\"")]).as_deref(), Some("header:x-key=%61 \"B\""), "as it is");
+        assert_eq!(&*one_spelling_of_authorization(b"token-without-scheme"), b"token-without-scheme");
     }
 
     #[test]

@@ -142,6 +142,27 @@ pub fn normalise_path(path: &str, merge_slashes: bool) -> Result<NormalPath<'_>,
     Ok(NormalPath { path, anomalies: writer.anomalies })
 }
 
+/// `%XX` resolved; copied only where one stands.
+pub(crate) fn percent_decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return text.into();
+    }
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut whole = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        match (byte, digit(behind.first()), digit(behind.get(1))) {
+            (b'%', Some(high), Some(low)) => {
+                whole.push((high << 4 | low) as u8);
+                rest = &behind[2..];
+            }
+            _ => whole.push(*byte),
+        }
+    }
+    whole.into()
+}
+
 /// The parts between the slashes of a path, as `split('/')` gives them, but fast where they are short.
 pub(crate) fn segments(path: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(path);

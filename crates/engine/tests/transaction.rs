@@ -130,6 +130,9 @@ fn a_request_that_can_be_read_in_two_ways_is_refused_in_every_mode() {
     let cases = [
         (Asked { method: "CONNECT", ..ORDINARY }, "protocol.method.connect"),
         (Asked { method: "GE T", ..ORDINARY }, "protocol.method.invalid"),
+        (Asked { method: "delete", ..ORDINARY }, "protocol.method.invalid"),
+        (Asked { method: "Post", ..ORDINARY }, "protocol.method.invalid"),
+        (Asked { method: "connect", ..ORDINARY }, "protocol.method.invalid"),
         (Asked { headers: &[], ..ORDINARY }, "protocol.host.missing"),
         (Asked { headers: &[("host", "a"), ("host", "a")], ..ORDINARY }, "protocol.host.several"),
         (Asked { headers: &[("host", "")], ..ORDINARY }, "protocol.host.invalid"),
@@ -512,6 +515,18 @@ fn a_preflight_is_a_fact_and_in_the_record() {
         let (step, transaction) = judged(&bundle, Mode::Enforce, &Asked { method, headers: &headers, ..ORDINARY });
         assert_eq!(step, Step::Decided(action));
         assert_eq!(transaction.end(&Outcome::default()).record.preflight, method == "OPTIONS");
+    }
+    let preflight =
+        |asked: Asked<'_>| judged(&bundle, Mode::Enforce, &Asked { method: "OPTIONS", ..asked }).0 == Step::Decided(Action::Log);
+    assert!(preflight(Asked { headers: &headers, ..ORDINARY }));
+    assert!(!preflight(Asked { headers: &headers, body: BodyLength::Known(1), ..ORDINARY }), "no browser sends a body");
+    assert!(!preflight(Asked { headers: &headers, target: "/users/42?_method=DELETE", ..ORDINARY }));
+    for name in ["x-http-method-override", "x_http_method_override", "x-http-method", "x-method_override"] {
+        let asking = [&headers[..], &[(name, "DELETE")]].concat();
+        assert!(
+            !preflight(Asked { headers: &asking, ..ORDINARY }),
+            "{name}: what asks for another method is exempt from nothing"
+        );
     }
 }
 

@@ -21,7 +21,8 @@ pub(super) const FACTS: &[FactDef] = &[
         "hoplon.cors.preflight",
         Type::Bool,
         "Hoplon; Fetch standard, CORS-preflight request",
-        "OPTIONS with Origin and Access-Control-Request-Method: a browser asks whether it may send the request itself",
+        "OPTIONS with Origin and Access-Control-Request-Method, no body and nothing that asks for another method: a browser asks whether \
+         it may send the request itself",
         |t| Fact::bool(t.seen.is_preflight),
     ),
     FactDef::head(
@@ -71,8 +72,15 @@ pub(crate) fn is_preflight(method: &str, headers: &HeaderMap) -> bool {
 
 /// Whether head or query ask for another method, whichever it is.
 pub(crate) fn has_method_override(headers: &HeaderMap, query: Option<&str>) -> bool {
-    headers.keys().any(|name| OVERRIDE_HEADERS.contains(&name.as_str()))
-        || query.is_some_and(|query| names_override(query.as_bytes()))
+    headers.keys().any(|name| is_override_header(name.as_str())) || query.is_some_and(|query| names_override(query.as_bytes()))
+}
+
+/// To applications behind CGI and its kin, `_` and `-` in a header's name are the same.
+fn is_override_header(name: &str) -> bool {
+    let same = |known: &&str| {
+        known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(k, n)| k == n || k == b'-' && n == b'_')
+    };
+    name.starts_with('x') && OVERRIDE_HEADERS.iter().any(|known| same(&known))
 }
 
 fn form_use(t: &Inspected) -> BodyUse {

@@ -1,10 +1,9 @@
 //! Whether a saved operation is called.
 
 use super::RuleViolation;
-use super::pairs::decoded;
 use crate::fact::{Fact, FactDef};
 use crate::transaction::Scene;
-use crate::url::segments;
+use crate::url::{percent_decoded, segments};
 use crate::value::{Map, Type, Value};
 use crate::violation::ViolationDef;
 
@@ -55,5 +54,5 @@ pub(crate) fn path_variables<'t>(template: &'t str, path: &'t str) -> impl Itera
 
 /// A variable's value, from its segment.
 pub(crate) fn path_variable(segment: &str) -> Value<'_> {
-    Value::String(decoded(segment.as_bytes()))
+    Value::String(percent_decoded(segment.as_bytes()))
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use hashbrown::HashMap;
 
+use crate::url::percent_decoded;
 use crate::value::{Array, Map, MapKey, Value};
 
 /// How pairs are written.
@@ -31,7 +32,7 @@ impl Style {
         match self {
             _ if pair.is_empty() => None,
             Self::Query => Some((name.into(), value)),
-            Self::Cookies => Some((decoded(name.trim_ascii_end()), value.trim_ascii_start())),
+            Self::Cookies => Some((percent_decoded(name.trim_ascii_end()), value.trim_ascii_start())),
         }
     }
 
@@ -66,27 +67,6 @@ impl Style {
     pub fn values(self, text: &[u8]) -> Value<'_> {
         Value::Array(Array::Values(self.pairs(text).map(|(_, value)| Value::bytes(value)).collect()))
     }
-}
-
-/// `%XX` resolved; copied only where one stands.
-pub(super) fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') {
-        return text.into();
-    }
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut whole = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = behind;
-        match (byte, digit(behind.first()), digit(behind.get(1))) {
-            (b'%', Some(high), Some(low)) => {
-                whole.push((high << 4 | low) as u8);
-                rest = &behind[2..];
-            }
-            _ => whole.push(*byte),
-        }
-    }
-    whole.into()
 }
 
 #[cfg(test)]

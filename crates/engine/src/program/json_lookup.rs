@@ -28,21 +28,30 @@ pub fn call<'f>(function: Function, text: &[u8], rest: &[Value<'_>]) -> Option<V
     }
 }
 
-/// Of members with one name the last; none of them where a name has to be unique.
+/// Of members with one name the last; none of them where a name has to be unique, to applications that disregard case too.
 fn find<'d, 'a>(root: Json<'d, 'a>, keys: &[Value<'_>], is_unique: bool) -> Option<Json<'d, 'a>> {
     keys.iter().try_fold(root, |value, key| match key {
         Value::Integer(index) => value.elements().nth(usize::try_from(*index).ok()?),
-        Value::String(name) => {
-            let mut found = value.members().filter(|(member, _)| member.as_bytes() == &**name).map(|(_, value)| value);
-            let first = found.next()?;
-            match found.last() {
-                None => Some(first),
-                Some(_) if is_unique => None,
-                last => last,
-            }
+        Value::String(name) if is_unique => {
+            let mut alike = value.members().filter(|(member, _)| is_same_to_some(member, name));
+            let (member, found) = alike.next()?;
+            (member.as_bytes() == &**name && alike.next().is_none()).then_some(found)
         }
+        Value::String(name) => value.members().filter(|(member, _)| member.as_bytes() == &**name).last().map(|(_, value)| value),
         _ => None,
     })
+}
+
+/// Whether an application may take one name for the other: Go, ASP.NET Core and others look members up without regard to case, Go
+/// with U+017F for `s` and U+212A for `k`.
+fn is_same_to_some(member: &str, name: &[u8]) -> bool {
+    let folded = |character: char| match character {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    member.chars().map(folded).eq(name.chars().map(folded))
 }
 
 /// A scalar as text: a string's characters, anything else as it is written.
@@ -98,6 +107,18 @@ mod tests {
             assert_eq!(looked_up(function, TEXT, &rest), expected, "{function:?} {rest:?}");
         }
         assert_eq!(looked_up(Function::LookupJsonString, "{", &[name("a")]), "-");
+    }
+
+    #[test]
+    fn a_name_that_another_reader_takes_for_the_same_is_not_unique() {
+        let owner = |text| looked_up(Function::LookupJsonText, text, &[Value::text("risk")]);
+        assert_eq!(owner(r#"{"risk": "a", "other": "b"}"#), "a");
+        for twice in [r#"{"risk": "a", "RISK": "b"}"#, r#"{"Risk": "b", "risk": "a"}"#, r#"{"risk": "a", "ri\u017f\u212a": "b"}"#]
+        {
+            assert_eq!(owner(twice), "-", "{twice}");
+        }
+        assert_eq!(owner(r#"{"Risk": "a"}"#), "-", "the name itself is exact");
+        assert_eq!(looked_up(Function::LookupJsonString, r#"{"risk": "a", "RISK": "b"}"#, &[Value::text("risk")]), "a");
     }
 
     #[test]

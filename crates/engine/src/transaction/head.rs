@@ -11,6 +11,9 @@ use crate::observe;
 use crate::url::{self, Anomalies, Target};
 use crate::violation::Refusal;
 
+/// Methods are case-sensitive (RFC 9110 §9.1), but many applications read these in any case: in another one they are refused, for
+/// they would be one method to the rules and another to the application.
+const METHODS: [&str; 10] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY"];
 /// Bytes of a method.
 const MAX_METHOD_BYTES: usize = 32;
 
@@ -19,6 +22,7 @@ pub(super) fn check_method(method: &str) -> Result<(), Refusal> {
     match method {
         "GET" | "POST" => Ok(()),
         "CONNECT" => Err(Refusal::MethodConnect),
+        _ if METHODS.iter().any(|known| method != *known && method.eq_ignore_ascii_case(known)) => Err(Refusal::MethodInvalid),
         _ if matches!(method.len(), 1..=MAX_METHOD_BYTES) && method.bytes().all(is_token_byte) => Ok(()),
         _ => Err(Refusal::MethodInvalid),
     }

@@ -29,6 +29,7 @@ use crate::bundle::{Bundle, Zone};
 use crate::fact::{BodyUse, Phase};
 use crate::features::browsers;
 use crate::hash::{Hash64, Keys, SessionSource};
+use crate::identity;
 use crate::identity::Claims;
 use crate::limits::{StateAnswer, StateStep};
 use crate::observe::Sample;
@@ -180,8 +181,10 @@ impl Transaction {
         let host_known = !zone.hosts.is_empty() || around.hosts.is_known(&zone.id, &host);
         inspected.operation = operation.map(|(index, _)| index as u32);
         inspected.host_known = host_known;
-        inspected.is_preflight = browsers::is_preflight(head.method, head.headers);
         inspected.has_method_override = browsers::has_method_override(head.headers, target.query);
+        // A browser's has neither a body nor a header of the application's (Fetch standard): whatever has is not exempt from anything.
+        inspected.is_preflight =
+            browsers::is_preflight(head.method, head.headers) && !inspected.has_method_override && head.body == BodyLength::None;
         inspected.tokens = tokens;
         inspected.set_target(&target);
         if head.body != BodyLength::None {
@@ -204,7 +207,9 @@ impl Transaction {
         let has_identifier = identifier.is_some();
         self.session = Some(match (identifier, head.headers.get(AUTHORIZATION)) {
             (Some(identity), _) => session(SessionSource::Identifier, &identity.bytes, identity.is_verified),
-            (None, Some(value)) => session(SessionSource::Authorization, value.as_bytes(), false),
+            (None, Some(value)) => {
+                session(SessionSource::Authorization, &identity::one_spelling_of_authorization(value.as_bytes()), false)
+            }
             (None, None) => session(SessionSource::ClientAddress, &self.keys.client(head.client).0.to_be_bytes(), false),
         });
         self.inspected.session = self.session.map(|session| session.hash);
