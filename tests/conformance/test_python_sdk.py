@@ -15,7 +15,7 @@ pytest.importorskip("hoplon._native")
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_the_python_sdk_s_own_tests_pass(tmp_path: Path) -> None:
     if not (PYTHON.exists() and SDK.exists()):
         pytest.skip("the Python SDK's tests are not there: `make conformance` fetches them")
