@@ -26,3 +26,16 @@ fn is_power_of_generator(residue: u32, prime: u32) -> bool {
         found
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_of_the_generator_are_found_and_neighbours_are_not() {
+        // 65537^2 and 65537^3, and the first plus 2.
+        assert!(is_vulnerable(&[1, 0, 2, 0, 1]));
+        assert!(is_vulnerable(&[1, 0, 3, 0, 3, 0, 1]));
+        assert!(!is_vulnerable(&[1, 0, 2, 0, 3]));
+    }
+}
