@@ -21,6 +21,7 @@ from support.api_server import Client
 from support.installation import await_true, hoplon
 
 TOKENS = "/client/v4/user/tokens"
+SOURCE = 'http.request.headers["authorization"][0]'
 SEALED = b"planted-sealed-value-7f3a"
 PLANTED = {
     "unknown token": new_secret(),
@@ -31,6 +32,8 @@ PLANTED = {
     "cookie": "planted-cookie-c0de",
     "body": "planted-body-77aa",
     "wrong policy": "planted-policy-12fe",
+    "hmac key": "cGxhbnRlZC1obWFjLWtleS0wMTIzNDU2Nzg5YWJjZGVm",
+    "private key": "cGxhbnRlZC1wcml2YXRlLWtleS0wMTIzNDU2Nzg5YWI",
 }
 
 
@@ -71,7 +74,12 @@ def plant(client: Client, zone: str) -> list[bytes]:
             headers={"Content-Type": "application/toml"},
         ),
     ]
-    assert [reply.status for reply in asked] == [401, 401, 401, 401, 400, 200, 400, 400, 400]
+    tokens = f"/client/v4/zones/{zone}/token_validation/config"
+    basis = {"title": "t", "description": "", "token_type": "JWT", "token_sources": [SOURCE]}
+    for member, kind in (("k", "hmac key"), ("d", "private key")):
+        jwk = {"kty": "oct" if member == "k" else "RSA", "alg": "HS256", "kid": "planted", member: PLANTED[kind]}
+        asked.append(client.ask("POST", tokens, {**basis, "credentials": {"keys": [jwk]}}))
+    assert [reply.status for reply in asked] == [401, 401, 401, 401, 400, 200, 400, 400, 400, 200, 400]
     return [reply.content for reply in asked]
 
 
@@ -105,7 +113,8 @@ def test_no_planted_secret_is_found_again(tmp_path: Path) -> None:
         made = client.ask("POST", TOKENS, {"name": "made", "policies": [policy]}).result
         rolled = client.ask("PUT", f"{TOKENS}/{made['id']}/value", {}).result
         answers = [*plant(client, zone), *everything_readable(client, account, zone)]
-        commands = ("token list", "token list --json", "audit", "audit --json", "audit export", "secrets list --json")
+        commands = ["token list", "token list --json", "audit", "audit --json", "audit export", "secrets list --json"]
+        commands += ["tokens", "tokens --json", "policy export"]
         said = [hoplon(state, *command.split()) for command in (*commands, "audit verify", "doctor --json")]
         process.terminate()
         log, _ = process.communicate(timeout=30)
