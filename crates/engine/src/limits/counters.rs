@@ -6,11 +6,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::key::Key;
-use super::sets::{Entry, Sets};
-use super::slide::Test;
+use super::sets::{Entry, Place, Sets};
+use super::slide::{Now, Test};
 use super::step::{Area, Check, Checked, Count, Counter, Held, HeldKind, Outcome, StateAnswer, StateStep};
 use crate::timestamp::Timestamp;
 
@@ -85,11 +85,12 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Nothing counted; never more than `bytes`, at least [`MIN_BYTES`], plus 25 KiB.
+    /// Nothing counted; never more than `bytes`, at least [`MIN_BYTES`]. An eighth of it is for what an allocator adds.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        let overflow = bytes.max(MIN_BYTES) / OVERFLOW_SHARE;
-        let own = bytes.max(MIN_BYTES) - overflow;
+        let slots = bytes.max(MIN_BYTES) / 8 * 7;
+        let overflow = slots / OVERFLOW_SHARE;
+        let own = slots - overflow;
         let shard = |bytes| Shard(Mutex::new(Guarded { sets: Sets::new(bytes), tally: Tally::default() }));
         let own = (0..OWN_SHARDS).map(|_| shard(own / OWN_SHARDS));
         Self { shards: own.chain((0..OVERFLOW_SHARDS).map(|_| shard(overflow / OVERFLOW_SHARDS))).collect() }
@@ -98,32 +99,58 @@ impl Counters {
     /// Decides and counts, in one atomic act; see [`StateStep`].
     #[must_use]
     pub fn decide(&self, step: &StateStep, now: Timestamp) -> StateAnswer {
-        let mut locked = Locked::new(self);
-        locked.lock(step.checks.iter().map(|check| Area::Own.shard(check.counter.key)).collect());
-        let full: SmallVec<[usize; 4]> = step
-            .checks
-            .iter()
-            .filter(|check| !locked.has_own(&check.counter, now))
-            .map(|check| Area::Overflow.shard(check.counter.overflow))
-            .collect();
-        locked.lock(full);
-        let seen: SmallVec<[Seen; 2]> = step.checks.iter().map(|check| locked.see(check, now)).collect();
+        if let [check] = &step.checks[..]
+            && let Some(checked) = self.decide_alone(check, now)
+        {
+            return StateAnswer::Checked(smallvec![checked]);
+        }
+        let (mut locked, found) = self.find(step.checks.iter().map(|check| &check.counter), now);
+        let seen: SmallVec<[Seen; 2]> = step.checks.iter().zip(found).map(|(check, found)| Seen::of(check, found, now)).collect();
         let is_stopped = step.checks.iter().zip(&seen).any(|(check, seen)| check.stops && seen.is_excess());
-        let checked = step.checks.iter().zip(&seen).map(|(check, seen)| locked.settle(check, seen, is_stopped, now));
+        let checked = step.checks.iter().zip(seen).map(|(check, seen)| match &seen.found {
+            Some(found) => locked.shard(found.area, found.key).settle(check, &seen, found, is_stopped, now),
+            None => Checked { outcome: seen.outcome, remaining: 0, wait_micros: 0, reset_micros: 0, held: None },
+        });
         StateAnswer::Checked(checked.collect())
+    }
+
+    /// The common case, without the lists of the general one: a single limit whose key has a slot of its own.
+    fn decide_alone(&self, check: &Check, now: Timestamp) -> Option<Checked> {
+        let mut shard = self.shards[Area::Own.shard(check.counter.key)].lock();
+        let found = shard.find_own(&check.counter, now)?;
+        let seen = Seen::of(check, Some(found), now);
+        let is_stopped = check.stops && seen.is_excess();
+        Some(shard.settle(check, &seen, &found, is_stopped, now))
     }
 
     /// Counts what only the response told.
     pub fn count(&self, count: &Count, now: Timestamp) {
         let Count { counter, amount } = count;
-        let mut locked = Locked::new(self);
-        locked.lock(SmallVec::from_slice(&[Area::Own.shard(counter.key)]));
-        if !locked.has_own(counter, now) {
-            locked.lock(SmallVec::from_slice(&[Area::Overflow.shard(counter.overflow)]));
+        let (mut locked, found) = self.find(std::iter::once(counter), now);
+        for found in found.into_iter().flatten() {
+            let slide = found.entry.slide.at(now, counter.period_seconds).slide.plus(*amount);
+            locked.shard(found.area, found.key).write(&found, &Entry { slide, ..found.entry }, now);
         }
-        let Some(found) = locked.find(counter, now) else { return };
-        let slide = found.entry.slide.at(now, counter.period_seconds).slide.plus(*amount);
-        locked.write(&found, &Entry { slide, ..found.entry }, now);
+    }
+
+    /// Finds these counters, and holds the shards that they stand in. None: there is no room for it.
+    fn find<'c>(
+        &self,
+        counters: impl Iterator<Item = &'c Counter> + Clone,
+        now: Timestamp,
+    ) -> (Locked<'_>, SmallVec<[Option<Found>; 2]>) {
+        let mut locked = Locked { counters: self, held: SmallVec::new() };
+        locked.lock(counters.clone().map(|counter| Area::Own.shard(counter.key)).collect());
+        let mut found: SmallVec<[Option<Found>; 2]> =
+            counters.clone().map(|counter| locked.shard(Area::Own, counter.key).find_own(counter, now)).collect();
+        if found.iter().any(Option::is_none) {
+            let spilled = counters.clone().zip(&found).filter(|(_, found)| found.is_none());
+            locked.lock(spilled.map(|(counter, _)| Area::Overflow.shard(counter.overflow)).collect());
+            for (counter, found) in counters.zip(&mut found).filter(|(_, found)| found.is_none()) {
+                *found = locked.shard(Area::Overflow, counter.overflow).find_overflow(counter, now);
+            }
+        }
+        (locked, found)
     }
 
     /// Gives back what ended with its request; what counts towards the upstream only when the request did not go there.
@@ -210,25 +237,48 @@ impl Tally {
     }
 }
 
+/// A counter as it stands, in the area that it belongs to; perhaps nothing yet.
+#[derive(Clone, Copy)]
+struct Found {
+    key: Key,
+    area: Area,
+    place: Place,
+    /// Who owned the slot: another, while nothing is counted under this key.
+    owner: u64,
+    entry: Entry,
+}
+
 /// What a check found before anything was counted.
 struct Seen {
     outcome: Outcome,
     found: Option<Found>,
+    /// The counter with its windows moved on; of requests in flight as it stands.
+    entry: Entry,
+    now: Option<Now>,
 }
 
 impl Seen {
+    /// A mitigation never lasts longer than the limit says now: the clock was set back, or the policy changed.
+    fn of(check: &Check, found: Option<Found>, now: Timestamp) -> Self {
+        let period = check.counter.period_seconds;
+        let Some(stored) = found.map(|found| found.entry) else {
+            return Self { outcome: Outcome::NoRoom, found, entry: Entry::new(period), now: None };
+        };
+        let until = stored.until.min(now.plus(Duration::from_secs(check.mitigation_seconds.into())));
+        let at = (period > 0).then(|| stored.slide.at(now, period));
+        let entry = Entry { until, slide: at.map_or(stored.slide, |at| at.slide), ..stored };
+        let fits = at.map_or(stored.slide.current < check.limit, |at| at.fits(check.limit, check.test));
+        let outcome = match fits {
+            _ if until > now => Outcome::Mitigated,
+            true => Outcome::Fits,
+            false => Outcome::Exceeds,
+        };
+        Self { outcome, found, entry, now: at }
+    }
+
     fn is_excess(&self) -> bool {
         matches!(self.outcome, Outcome::Exceeds | Outcome::Mitigated)
     }
-}
-
-/// A counter as it stands, in the area that it belongs to; perhaps nothing yet.
-struct Found {
-    key: Key,
-    area: Area,
-    entry: Entry,
-    /// The clock was set back, or the policy changed: what stands there is not true any more.
-    is_repaired: bool,
 }
 
 /// The shards that one act holds, by ascending index: two acts never wait for each other in a circle.
@@ -237,11 +287,7 @@ struct Locked<'c> {
     held: SmallVec<[(usize, MutexGuard<'c, Guarded>); 4]>,
 }
 
-impl<'c> Locked<'c> {
-    fn new(counters: &'c Counters) -> Self {
-        Self { counters, held: SmallVec::new() }
-    }
-
+impl Locked<'_> {
     /// All of these are behind those that are held already.
     fn lock(&mut self, mut shards: SmallVec<[usize; 4]>) {
         shards.sort_unstable();
@@ -254,99 +300,82 @@ impl<'c> Locked<'c> {
         let position = self.held.iter().position(|(held, _)| *held == index).unwrap_or(0);
         &mut self.held[position].1
     }
+}
 
-    /// Whether the key has a counter of its own, or room for one.
-    fn has_own(&mut self, counter: &Counter, now: Timestamp) -> bool {
-        let sets = &self.shard(Area::Own, counter.key).sets;
-        sets.find(counter.key).is_some() || sets.room(counter.key, now).is_some()
+impl Guarded {
+    /// The counter of its own, or room for one.
+    fn find_own(&self, counter: &Counter, now: Timestamp) -> Option<Found> {
+        let sets = &self.sets;
+        let place = sets.find(counter.key).or_else(|| sets.room(counter.key, now))?;
+        Some(Found::at(sets, place, counter.key, Area::Own, counter))
     }
 
-    fn find(&mut self, counter: &Counter, now: Timestamp) -> Option<Found> {
-        let is_own = self.has_own(counter, now);
-        let (area, key) = if is_own { (Area::Own, counter.key) } else { (Area::Overflow, counter.overflow) };
-        let shard = self.shard(area, key);
-        shard.tally.overflowed += u64::from(!is_own);
-        let entry = shard.sets.find(key).map(|place| shard.sets.read(place));
-        let has_place = is_own || entry.is_some() || shard.sets.victim(key, now).is_some();
-        if !has_place {
-            shard.tally.no_room += 1;
+    /// The bucket, or room for one, if need be another's.
+    fn find_overflow(&mut self, counter: &Counter, now: Timestamp) -> Option<Found> {
+        let key = counter.overflow;
+        self.tally.overflowed += 1;
+        let sets = &self.sets;
+        let place = sets.find(key).or_else(|| sets.room(key, now)).or_else(|| sets.victim(key, now));
+        match place {
+            Some(place) => Some(Found::at(sets, place, key, Area::Overflow, counter)),
+            None => {
+                self.tally.no_room += 1;
+                None
+            }
         }
-        has_place.then(|| Found {
-            key,
-            area,
-            entry: entry.unwrap_or_else(|| Entry::new(counter.period_seconds)),
-            is_repaired: false,
-        })
-    }
-
-    fn see(&mut self, check: &Check, now: Timestamp) -> Seen {
-        let found = self.find(&check.counter, now).map(|found| found.as_of(check, now));
-        let outcome = match &found {
-            None => Outcome::NoRoom,
-            Some(found) if found.entry.until > now => Outcome::Mitigated,
-            Some(found) if !fits(&found.entry, check, now) => Outcome::Exceeds,
-            Some(_) => Outcome::Fits,
-        };
-        Seen { outcome, found }
     }
 
     /// Counts what is to be counted, begins a mitigation, and answers.
-    fn settle(&mut self, check: &Check, seen: &Seen, is_stopped: bool, now: Timestamp) -> Checked {
-        let outcome = seen.outcome;
-        let Some(found) = &seen.found else {
-            return Checked { outcome, remaining: 0, wait_micros: 0, reset_micros: 0, held: None };
-        };
-        let mut entry = found.entry;
+    fn settle(&mut self, check: &Check, seen: &Seen, found: &Found, is_stopped: bool, now: Timestamp) -> Checked {
+        let Seen { outcome, mut entry, now: mut at, .. } = *seen;
         let mut held = None;
         if outcome == Outcome::Exceeds && check.mitigation_seconds > 0 {
             entry.until = now.plus(Duration::from_secs(check.mitigation_seconds.into()));
         } else if outcome == Outcome::Fits && check.test == Test::Counting && !is_stopped {
             entry.slide = entry.slide.plus(1);
+            at = at.map(Now::plus_one);
             held = held_kind(check, &entry).map(|kind| Held { key: found.key, area: found.area, kind });
         }
-        let tally = &mut self.shard(found.area, found.key).tally;
+        let tally = &mut self.tally;
         tally.checks += 1;
-        tally.exceeded += u64::from(seen.is_excess());
-        tally.mitigations += u64::from(entry.until > found.entry.until);
-        if entry != found.entry || found.is_repaired {
+        tally.exceeded += u64::from(matches!(outcome, Outcome::Exceeds | Outcome::Mitigated));
+        tally.mitigations += u64::from(outcome == Outcome::Exceeds && check.mitigation_seconds > 0);
+        if found.differs(&entry) {
             self.write(found, &entry, now);
         }
-        answer(check, outcome, &entry, held, now)
+        answer(check, outcome, &entry, at, held, now)
     }
 
     fn write(&mut self, found: &Found, entry: &Entry, now: Timestamp) {
-        let shard = self.shard(found.area, found.key);
-        let known = shard.sets.find(found.key).or_else(|| shard.sets.room(found.key, now));
-        let place = known.or_else(|| {
-            let victim = shard.sets.victim(found.key, now);
-            shard.tally.forgotten += u64::from(victim.is_some());
-            victim
-        });
-        if let Some(place) = place {
-            shard.sets.write(place, found.key, entry);
-        }
+        let sets = &mut self.sets;
+        let is_new = found.owner != found.key.get();
+        // Another counter of the same act may have taken the slot.
+        let is_taken = sets.owner(found.place) != found.owner;
+        let place = match is_taken {
+            false => Some(found.place),
+            true => sets.find(found.key).or_else(|| sets.room(found.key, now)).or_else(|| sets.victim(found.key, now)),
+        };
+        let Some(place) = place else { return };
+        let is_lost = is_new && sets.owner(place) != 0 && !sets.read(place).is_over(now);
+        sets.write(place, found.key, entry);
+        self.tally.forgotten += u64::from(is_lost);
     }
 }
 
 impl Found {
-    /// With its windows moved on. A mitigation never lasts longer than the limit says now: the clock was set back, or the policy
-    /// changed.
-    fn as_of(self, check: &Check, now: Timestamp) -> Self {
-        let stored = self.entry;
-        let until = stored.until.min(now.plus(Duration::from_secs(check.mitigation_seconds.into())));
-        let slide = match check.counter.period_seconds {
-            0 => stored.slide,
-            period => stored.slide.at(now, period).slide,
-        };
-        let is_repaired = until < stored.until || slide.window < stored.slide.window;
-        Self { entry: Entry { until, slide, ..stored }, is_repaired, ..self }
+    fn at(sets: &Sets, place: Place, key: Key, area: Area, counter: &Counter) -> Self {
+        let owner = sets.owner(place);
+        let entry = if owner == key.get() { sets.read(place) } else { Entry::new(counter.period_seconds) };
+        Self { key, area, place, owner, entry }
     }
-}
 
-fn fits(entry: &Entry, check: &Check, now: Timestamp) -> bool {
-    match check.counter.period_seconds {
-        0 => entry.slide.current < check.limit,
-        period => entry.slide.at(now, period).fits(check.limit, check.test),
+    /// Whether this is to be written: something was counted, or what stands there is not true any more (the clock was set back,
+    /// or the policy changed). Windows that only moved on are not worth a slot.
+    fn differs(&self, entry: &Entry) -> bool {
+        let stored = &self.entry;
+        let is_repaired = entry.until < stored.until || entry.slide.window < stored.slide.window;
+        let has_counted = entry.slide.current > if entry.slide.window == stored.slide.window { stored.slide.current } else { 0 };
+        is_repaired || has_counted || entry.until > stored.until
     }
 }
 
@@ -357,18 +386,20 @@ fn held_kind(check: &Check, entry: &Entry) -> Option<HeldKind> {
     }
 }
 
-fn answer(check: &Check, outcome: Outcome, entry: &Entry, held: Option<Held>, now: Timestamp) -> Checked {
-    if check.counter.period_seconds == 0 {
+fn answer(check: &Check, outcome: Outcome, entry: &Entry, at: Option<Now>, held: Option<Held>, now: Timestamp) -> Checked {
+    let Some(at) = at else {
         let remaining = check.limit.saturating_sub(entry.slide.current);
         return Checked { outcome, remaining, wait_micros: 0, reset_micros: 0, held };
-    }
-    let slide = entry.slide.at(now, check.counter.period_seconds);
-    let punished = u64::try_from(entry.until.since(now).as_micros()).unwrap_or(u64::MAX);
+    };
+    let wait = || {
+        let punished = u64::try_from(entry.until.since(now).as_micros()).unwrap_or(u64::MAX);
+        punished.max(at.wait(check.limit, check.test))
+    };
     Checked {
         outcome,
-        remaining: if outcome == Outcome::Fits { slide.remaining(check.limit) } else { 0 },
-        wait_micros: punished.max(slide.wait(check.limit, check.test)),
-        reset_micros: slide.window_rest(),
+        remaining: if outcome == Outcome::Fits { at.remaining(check.limit) } else { 0 },
+        wait_micros: if outcome == Outcome::Fits { 0 } else { wait() },
+        reset_micros: at.window_rest(),
         held,
     }
 }

@@ -102,7 +102,7 @@ impl KeyHasher {
 
     /// A value of some length.
     pub fn bytes(&mut self, tag: ValueTag, value: &[u8]) {
-        self.word(tag, value.len() as u64);
+        self.0.write_u64((value.len() as u64) << 8 | tag as u64);
         self.0.write(value);
     }
 

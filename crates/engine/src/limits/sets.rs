@@ -39,12 +39,9 @@ impl Entry {
     }
 
     /// It says no more than an absent one.
-    fn is_over(&self, now: Timestamp) -> bool {
-        let has_slid_out = || {
-            let slide = self.slide.at(now, self.period_seconds.max(1)).slide;
-            slide.previous == 0 && slide.current == 0
-        };
-        !self.is_pinned(now) && (self.period_seconds == 0 || has_slid_out())
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        !self.is_pinned(now) && (self.period_seconds == 0 || self.slide.is_over(now, self.period_seconds))
     }
 }
 
@@ -124,6 +121,12 @@ impl Sets {
         let places = self.sets_of(key).into_iter().flat_map(ways);
         let entries = places.map(|place| (self.read(place), place)).filter(|(entry, _)| !entry.is_pinned(now));
         entries.min_by_key(|(entry, _)| u64::from(entry.slide.previous) + u64::from(entry.slide.current)).map(|(_, place)| place)
+    }
+
+    /// Whose slot that is; 0: nobody's.
+    #[must_use]
+    pub fn owner(&self, place: Place) -> u64 {
+        self.words[place.key()]
     }
 
     /// What stands there.

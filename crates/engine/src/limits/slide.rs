@@ -46,16 +46,27 @@ impl Slide {
     pub fn at(self, now: Timestamp, period_seconds: u32) -> Now {
         let period = u64::from(period_seconds.max(1)) * SECOND;
         let micros = u64::try_from(now.micros()).unwrap_or(0);
+        // Mostly it is the same window still: a division less.
+        if let Some(within) = micros.checked_sub(u64::from(self.window) * period).filter(|within| *within < period) {
+            return Now { slide: self, within, period };
+        }
         let window = u32::try_from(micros / period).unwrap_or(u32::MAX);
         let slide = |previous, current| Slide { window, previous, current };
         let (slide, within) = match i64::from(window) - i64::from(self.window) {
-            0 => (self, micros % period),
             1 => (slide(self.current, 0), micros % period),
             -1 => (self, 0),
             2.. => (slide(0, 0), micros % period),
             _ => (slide(0, self.previous.saturating_add(self.current)), micros % period),
         };
         Now { slide, within, period }
+    }
+
+    /// Whether nothing of it is left at `now`: both windows are over, or nothing was counted.
+    #[must_use]
+    pub fn is_over(self, now: Timestamp, period_seconds: u32) -> bool {
+        let micros = u64::try_from(now.micros()).unwrap_or(0);
+        let end = |windows: u64| (u64::from(self.window) + windows).saturating_mul(u64::from(period_seconds) * SECOND);
+        micros >= end(2) || (self.current == 0 && (self.previous == 0 || micros >= end(1)))
     }
 
     /// This much more in the running window.
@@ -76,6 +87,12 @@ impl Slide {
 }
 
 impl Now {
+    /// One more is counted.
+    #[must_use]
+    pub fn plus_one(self) -> Self {
+        Self { slide: self.slide.plus(1), ..self }
+    }
+
     /// The estimate, times the period: below 2^70.
     fn scaled(self) -> u128 {
         u128::from(self.slide.previous) * u128::from(self.period - self.within)
@@ -96,7 +113,12 @@ impl Now {
     /// How many requests still fit at this moment.
     #[must_use]
     pub fn remaining(self, limit: u32) -> u32 {
-        let counted = self.scaled() / u128::from(self.period);
+        let scaled = self.scaled();
+        // 128-bit division is dear, and small counts need none.
+        let counted = match u64::try_from(scaled) {
+            Ok(scaled) => scaled / self.period,
+            Err(_) => u64::try_from(scaled / u128::from(self.period)).unwrap_or(u64::MAX),
+        };
         limit.saturating_sub(u32::try_from(counted).unwrap_or(u32::MAX))
     }
 
@@ -174,6 +196,14 @@ mod tests {
         let set_back = slide.at(at(640 * 10 * SECOND), 10);
         assert_eq!(set_back.slide, Slide { window: 640, previous: 0, current: 7 });
         assert!(set_back.slide.at(at(642 * 10 * SECOND), 10).fits(1, Test::Counting));
+    }
+
+    #[test]
+    fn it_is_over_as_soon_as_nothing_of_it_is_left() {
+        let over_at = |slide: Slide| (0..60).find(|second| slide.is_over(at(second * SECOND), 10));
+        assert_eq!(over_at(Slide { window: 2, previous: 0, current: 1 }), Some(40));
+        assert_eq!(over_at(Slide { window: 2, previous: 1, current: 0 }), Some(30));
+        assert_eq!(over_at(Slide { window: 2, previous: 0, current: 0 }), Some(0));
     }
 
     #[test]

@@ -54,7 +54,7 @@ pub struct Checked {
     pub outcome: Outcome,
     /// How many more fit now.
     pub remaining: u32,
-    /// Microseconds until one fits again; 0 when one does.
+    /// Microseconds until one fits again; 0 when this one does.
     pub wait_micros: u64,
     /// Microseconds to the end of the running window.
     pub reset_micros: u64,
