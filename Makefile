@@ -64,6 +64,7 @@ demo: build ## The whole story on a bundled API, in about a minute
 .PHONY: apps
 apps: build ## Real applications (Kinto, Prefect, Jupyter, PocketBase) through the gateway, by their own clients
 	@PYTHONPATH=tests python -m apps --work .cache/apps
+	@PYTHONPATH=tests python -m apps.pocketbase_tokens --work .cache/apps
 
 # --- test ---------------------------------------------------------------------------------------------------------
 

@@ -117,6 +117,23 @@ def _acting(row: Figures) -> Iterator[Line]:
     yield Line(what, f"{row['p99_ms']:.0f} ms", "≤ 1 s", row["p99_ms"] <= 1000)
 
 
+def _deciding(row: Figures) -> Iterator[Line]:
+    ours = typical(row["everything"], "requests_per_second")
+    for other, name, factor in (("bare", "bare Hoplon", 0.75), ("envoy", "bare Envoy", 1.2)):
+        ratio = ours / typical(row[other], "requests_per_second")
+        measured = f"{ours / 1000:.1f}k requests/s = {ratio:.2f} × {name}"
+        what = "session, match, cached token, 20 rules, 3 limits, record"
+        yield Line(what, measured, f"≥ {factor:.2f} × {name}", ratio >= factor)
+
+
+def _verdict(row: Figures) -> Iterator[Line]:
+    everything, bare = row["everything"], row["bare"]
+    for figure, reach in (("p50", 4.0), ("p95", 10.0)):
+        ours, alone = everything[f"{figure}_nanos"] / 1000, bare[f"{figure}_nanos"] / 1000
+        what = f"the verdict on a GET with all of that, alone: {figure}"
+        yield Line(what, f"{ours:.1f} µs (bare: {alone:.1f} µs)", f"≤ {reach:.0f} µs", ours <= reach)
+
+
 _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "throughput": _throughput,
     "tokens": _tokens,
@@ -130,6 +147,8 @@ _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "listing": _listing,
     "bulk": _bulk,
     "acting": _acting,
+    "deciding": _deciding,
+    "verdict": _verdict,
 }
 
 
@@ -179,8 +198,23 @@ def _reached(results: Figures) -> list[list[str]]:
 def publish(results: Figures, documents: list[Path]) -> None:
     """Replaces the tables between the marks of each document. Raises ValueError when a document has no mark."""
     parts = {"proxies": _markdown(_proxies(results)), "reached": _markdown(_reached(results)), "run": _run(results)}
+    parts["costs"] = _markdown(_costs(results))
     for document in documents:
         document.write_text(with_parts(document.read_text(), parts, document.name))
+
+
+def _costs(results: Figures) -> list[list[str]]:
+    """What each feature takes of a core: the time between two answers, beside bare proxying in the same run."""
+    row = results["rows"].get("deciding", {})
+    head = ["with", "requests/s", "of bare", "µs per request", "more than bare"]
+    if "bare" not in row:
+        return [head]
+    bare = 1e6 / typical(row["bare"], "requests_per_second")
+    times = {name: 1e6 / typical(bursts, "requests_per_second") for name, bursts in row.items()}
+    return [
+        head,
+        *([n, f"{1e6 / t:,.0f}", f"{bare / t:.2f}", f"{t:.1f}", f"{t - bare:+.1f}"] for n, t in times.items()),
+    ]
 
 
 def _markdown(rows: list[list[str]]) -> str:

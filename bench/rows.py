@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import json
+import os
 import re
 import resource
 import socket
@@ -10,17 +11,20 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from bench import control_plane, tokens
-from bench.bundle import Manifest, Options, load, write_bundle
+from bench.bundle import Manifest, Options, load, write_bundle, write_state
+from bench.deciding import Variant
+from bench.deciding import variants as deciding_variants
 from bench.load import Burst, closed_loop, fixed_rate
 from bench.machine import PROXY_CORE, core_busy_seconds, cpu_seconds, resident_megabytes
-from bench.proxies import CANDIDATES, HOPLON, TARGET, Candidate, Started, hoplon_full
+from bench.proxies import CANDIDATES, HOPLON, TARGET, Candidate, Started, envoy, hoplon_full, hoplon_with
 
 Figures = dict[str, Any]
 IDLE_CONNECTIONS = 9000
@@ -63,10 +67,47 @@ def throughput(arena: Arena) -> Figures:
     return figures
 
 
-def _costed_burst(started: Started, seconds: float) -> Figures:
+def deciding(arena: Arena) -> Figures:
+    """Requests/s per core with each feature that decides, alone and together, beside bare Hoplon and bare Envoy."""
+    variants = {each.name: each for each in deciding_variants()}
+    candidates = [Candidate("envoy", envoy)]
+    for name, variant in variants.items():
+        candidates.append(Candidate(name, partial(hoplon_with, name="deciding", options=variant.options)))
+    figures: Figures = {}
+    for candidate in arena._replace(candidates=tuple(candidates)).turns():
+        headers = variants.get(candidate.name, variants["bare"]).headers
+        with arena.start(candidate) as started:
+            closed_loop(started.port, TARGET, 1, headers=headers)
+            figures.setdefault(candidate.name, []).append(_costed_burst(started, arena.seconds, headers))
+    return figures
+
+
+def verdict(arena: Arena) -> Figures:
+    """Nanoseconds of the verdict on a GET, from its head to the decision: the engine's own benchmark."""
+    bare, *_, everything = deciding_variants()
+    return {each.name: _verdict_nanos(arena.folder / "verdict" / each.name, each) for each in (bare, everything)}
+
+
+def _verdict_nanos(state: Path, variant: Variant) -> Figures:
+    write_state(state, "http://127.0.0.1:9", variant.options, 0, 0)
+    # fmt: off
+    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine",
+               "--bench", "verdict"]
+    # fmt: on
+    [authorization] = variant.headers
+    told = {
+        "HOPLON_BENCH_BUNDLES": str(state / "bundles"),
+        "HOPLON_BENCH_AUTHORIZATION": authorization.partition(" ")[2],
+    }
+    output = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **told}).stdout
+    found: Figures = json.loads(output)
+    return found
+
+
+def _costed_burst(started: Started, seconds: float, headers: Sequence[str] = ()) -> Figures:
     pid = started.process.pid
     cpu, busy, begin = cpu_seconds(pid), core_busy_seconds(PROXY_CORE), time.monotonic()
-    burst = all_answered(closed_loop(started.port, TARGET, seconds))
+    burst = all_answered(closed_loop(started.port, TARGET, seconds, headers=headers))
     cpu, busy, elapsed = cpu_seconds(pid) - cpu, core_busy_seconds(PROXY_CORE) - busy, time.monotonic() - begin
     return burst._asdict() | {
         "cpu_seconds_per_100k": cpu / burst.requests * 100_000,
@@ -311,4 +352,6 @@ ROWS = {
     "listing": listing,
     "bulk": bulk,
     "acting": acting,
+    "deciding": deciding,
+    "verdict": verdict,
 }

@@ -50,11 +50,11 @@ class Case(NamedTuple):
 
 def cases() -> tuple[Case, ...]:
     """The three of the published table, with fresh keys."""
-    rs256, es256 = _rs256(), _es256()
+    with_rsa, with_ec = rs256(), _es256()
     return (
-        Case("RS256 verified", rs256, is_cached=False),
-        Case("ES256 verified", es256, is_cached=False),
-        Case("RS256 remembered", rs256, is_cached=True),
+        Case("RS256 verified", with_rsa, is_cached=False),
+        Case("ES256 verified", with_ec, is_cached=False),
+        Case("RS256 remembered", with_rsa, is_cached=True),
     )
 
 
@@ -69,7 +69,8 @@ def check_refusal(port: int, target: str, token: str) -> None:
             raise RuntimeError(f"a request without a valid token got {status}")
 
 
-def _rs256() -> Signed:
+def rs256() -> Signed:
+    """A token with a fresh RSA key."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     numbers = key.public_key().public_numbers()
     jwk = {"kty": "RSA", "alg": "RS256", "n": _number(numbers.n, 256), "e": _number(numbers.e, 3)}
