@@ -102,7 +102,7 @@ def test_a_decision_names_the_version_that_its_bundle_held(workspace: Workspace,
     ("wanted", "indexes"),
     [
         ({"action": "block"}, [0]),
-        ({"action": "skip"}, []),
+        ({"action": "skip"}, [2]),
         ({"rule": "operations.fallthrough"}, [0]),
         ({"rule": "quiet"}, [2]),
         ({"rule": "xml"}, [3]),
@@ -126,13 +126,18 @@ def test_decisions_are_narrowed(
         [
             blocked(MINUTE, bundle),
             Decided(MINUTE, {"action": "log", "operation_id": "op-1", "operation_path": "/users/{var1}"}),
-            Decided(MINUTE, {}, (("rules.custom", "quiet", "log"),)),
+            Decided(MINUTE, {}, (("rules.skipped", "quiet", "log"),)),
             Decided(MINUTE, {"failures": "json:encoded:open,xml:over_limit:open"}),
         ],
     )
     assert {each.id for each in listed(workspace, DecisionFilter(**wanted)).decisions} == {
         ids[index] for index in indexes
     }
+
+
+def test_a_rule_that_skips_others_says_so(workspace: Workspace, first: tuple[str, str]) -> None:
+    found = write_decided(workspace.state, first[0], [Decided(MINUTE, {}, (("rules.skipped", "quiet", "log"),))])
+    assert find_decision(workspace, found[0]).violations[0].action == "skip"
 
 
 def test_one_decision_is_found_by_its_id_also_a_plain_allow(workspace: Workspace, first: tuple[str, str]) -> None:
@@ -169,25 +174,3 @@ requests_per_period = 100
 """
     names = set(rule_names(read_policy(policy, FEATURES)).values())
     assert {"nobody debugs in production", "slow-down", "requests that match no saved operation"} <= names
-
-
-def test_requests_that_a_rule_let_skip_others_are_found(workspace: Workspace) -> None:
-    policy = f"""{POLICY}
-[[rules.custom]]
-ref = "partner"
-expression = 'http.request.method eq "GET"'
-action = "skip"
-skip = {{ ruleset = "current" }}
-"""
-    applied = apply_policy(workspace, policy, create=True)
-    assert applied.bundle is not None
-    names = rule_names(read_policy(policy, FEATURES))
-    (skip,) = [rule for rule, name in names.items() if name == "partner"]
-    columns = {"action": "log", "rule": skip, "bundle": applied.bundle[:16]}
-    found, _ = write_decided(
-        workspace.state,
-        applied.zone_id,
-        [Decided(timedelta(0), columns, (("rules.custom", skip, "log"),)), Decided(timedelta(0), {"action": "log"})],
-    )
-    (decision,) = listed(workspace, DecisionFilter(action="skip")).decisions
-    assert (decision.id, decision.violations[0].action, decision.violations[0].rule_name) == (found, "skip", "partner")

@@ -133,3 +133,21 @@ def test_a_process_that_cannot_answer_in_time_is_ended(workspace: Workspace, zon
     with pytest.raises(HoplonError) as error:
         replay_apart(workspace.state, prepared, None, None, ReplayBounds(seconds=-19.9))
     assert error.value.code == "replay.limit"
+def test_limits_are_counted_in_the_order_of_time(workspace: Workspace, zone_id: str) -> None:
+    limit = """
+[[limits.rules]]
+ref = "three-a-minute"
+expression = 'http.request.method eq "GET"'
+action = "block"
+characteristics = ["ip.src"]
+period = 60
+requests_per_period = 3
+"""
+    seconds = [timedelta(seconds=10 * n) for n in range(6)]
+    write_decided(workspace.state, zone_id, [Decided(ago + MINUTE, SAVED) for ago in seconds])
+    report = replayed(workspace, POLICY + limit)
+    assert report.would.block + report.would.unknown == 3, report
+    (rule,) = [rule for rule in report.rules if rule.stage == "limits"]
+    assert rule.rule_name == "three-a-minute" and rule.matched + rule.unknown == 3
+
+

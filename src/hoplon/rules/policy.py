@@ -29,6 +29,7 @@ from hoplon.rules.table import (
 )
 
 VIOLATION = "rules.custom"
+SKIPPED = "rules.skipped"
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -100,7 +101,7 @@ def _entry(rule: Rule, members: Mapping[str, Any]) -> dict[str, Any]:
         "stage": "custom",
         "when": condition(rule.expression, CUSTOM).program,
         "action": rule.action,
-        "violation": VIOLATION,
+        "violation": SKIPPED if rule.action == "skip" else VIOLATION,
     }
     if rule.skip is not None:
         skip = rule.skip

@@ -12,7 +12,7 @@ from hoplon.errors import HoplonError
 from hoplon.model.zone import Zone
 from hoplon.service.record_errors import explained
 from hoplon.service.records import show_record
-from hoplon.service.rule_names import rule_names, skip_rules
+from hoplon.service.rule_names import rule_names
 from hoplon.service.stores import load_policy
 from hoplon.service.workspace import Workspace
 from hoplon.storage import policies
@@ -23,6 +23,8 @@ from hoplon.storage.records.schema import literal
 
 SKIP = "skip"
 ACTIONS = ("log", "block", "refuse", SKIP)
+SKIPPED = "rules.skipped"
+"""What a rule that skips others leaves behind where it logs; the action of such a violation is `log` in records."""
 MAX_DECISIONS = 1000
 LIMITS = QueryLimits(seconds=30.0, memory_bytes=512 * 1024**2)
 IS_DECISION = "(action <> 'allow' OR violation_count > 0 OR failures <> '')"
@@ -46,12 +48,11 @@ class DecisionFilter:
     operation: str | None = None
     violation: str | None = None
 
-    def conditions(self, skips: frozenset[str]) -> list[str]:
-        """The filter as SQL conditions over `records`; `skips` are the ids of the rules that skip others."""
+    def conditions(self) -> list[str]:
+        """The filter as SQL conditions over `records`."""
         found = []
         if self.action == SKIP:
-            listed = ", ".join(map(literal, sorted(skips)))
-            found.append(_has_violation(f"rule IN ({listed})") if skips else "false")
+            found.append(_has_violation(f"code = {literal(SKIPPED)}"))
         elif self.action is not None:
             found.append(f"action = {literal(self.action)}")
         if self.rule is not None:
@@ -131,8 +132,7 @@ def list_decisions(
     _check(wanted, limit)
     layout = Layout.of_state(workspace.state.root)
     naming = _Naming(workspace)
-    skips = naming.skips() if wanted.action == SKIP else frozenset()
-    rows, skipped = _rows(layout, _records_sql(wanted.conditions(skips), limit), selection)
+    rows, skipped = _rows(layout, _records_sql(wanted.conditions(), limit), selection)
     found = rows[:limit]
     violations = _violations(layout, selection, [row["id"] for row in found if row["violation_count"]])
     decisions = tuple(_decision(row, violations.get(row["id"], ()), naming) for row in found)
@@ -149,24 +149,13 @@ def find_decision(workspace: Workspace, record_id: str, zone_id: str | None = No
     return _decision(detail.record, detail.violations, _Naming(workspace))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """The rules of one policy version: their names, and which of them skip others."""
-
-    names: Mapping[str, str]
-    skips: frozenset[str]
-
-
-_NONE = _Rules({}, frozenset())
-
-
 class _Naming:
     """What zones and rules were called under a bundle. Each policy version is read once."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._zones: dict[str, Zone] | None = None
-        self._rules: dict[tuple[str, int], _Rules] = {}
+        self._names: dict[tuple[str, int], Mapping[str, str]] = {}
         self._versions: dict[tuple[str, str], int | None] = {}
 
     def zone(self, zone_id: str) -> Zone | None:
@@ -189,20 +178,15 @@ class _Naming:
                 self._versions[key] = policies.version_in_bundle(connection, zone_id, bundle, time)
         return self._versions[key]
 
-    def rules(self, zone_id: str, version: int | None) -> _Rules:
+    def rules(self, zone_id: str, version: int | None) -> Mapping[str, str]:
+        """The names of the rules of one version, by id."""
         if version is None:
-            return _NONE
-        if (zone_id, version) not in self._rules:
+            return {}
+        if (zone_id, version) not in self._names:
             with reading(self._workspace.database) as connection:
                 policy = load_policy(connection, zone_id, version)
-            self._rules[zone_id, version] = _Rules(rule_names(policy), skip_rules(policy))
-        return self._rules[zone_id, version]
-
-    def skips(self) -> frozenset[str]:
-        """The rules that skip others, of every zone, as they are now."""
-        with reading(self._workspace.database) as connection:
-            zones = policies.all_zones(connection)
-        return frozenset(rule for zone in zones for rule in self.rules(zone.id, zone.version).skips)
+            self._names[zone_id, version] = rule_names(policy)
+        return self._names[zone_id, version]
 
 
 def _check(wanted: DecisionFilter, limit: int) -> None:
@@ -242,20 +226,20 @@ def _rows(layout: Layout, sql: str, selection: Selection) -> tuple[list[dict[str
 def _decision(row: Mapping[str, Any], violations: Sequence[Mapping[str, Any]], naming: _Naming) -> Decision:
     zone = naming.zone(row["zone"])
     version = naming.version(row["zone"], row["bundle"], row["time"])
-    rules = naming.rules(row["zone"], version)
+    names = naming.rules(row["zone"], version)
     taken = {name: row[name] for name in _COLUMNS if name not in ("zone", "failures")}
     return Decision(
         **taken,
         zone_id=row["zone"],
         zone_name=zone.name if zone is not None else None,
-        rule_name=rules.names.get(row["rule"] or ""),
-        violations=tuple(_violation(each, rules) for each in violations),
+        rule_name=names.get(row["rule"] or ""),
+        violations=tuple(_violation(each, names) for each in violations),
         failures=tuple(part for part in (row["failures"] or "").split(",") if part),
         policy_version=version,
     )
 
 
-def _violation(row: Mapping[str, Any], rules: _Rules) -> DecisionViolation:
+def _violation(row: Mapping[str, Any], names: Mapping[str, str]) -> DecisionViolation:
     taken = {name: row[name] for name in ("code", "location", "evidence", "rule")}
-    action = SKIP if row["rule"] in rules.skips else row["action"]
-    return DecisionViolation(**taken, rule_name=rules.names.get(row["rule"] or ""), action=action)
+    action = SKIP if row["code"] == SKIPPED else row["action"]
+    return DecisionViolation(**taken, rule_name=names.get(row["rule"] or ""), action=action)

@@ -151,7 +151,7 @@ def _span(records: Records, max_records: int) -> tuple[int, _Span]:
     stored, oldest, newest = row["stored"], row["oldest"], row["newest"]
     if stored <= max_records:
         return stored, _Span(stored, oldest, newest)
-    cut = f"SELECT time AS oldest FROM records ORDER BY time DESC LIMIT 1 OFFSET {max_records - 1}"
+    cut = f"SELECT time AS oldest FROM records ORDER BY time DESC LIMIT 1 OFFSET {max_records - 1}"  # noqa: S608
     oldest = records.connection.sql(cut).to_arrow_table().to_pylist()[0]["oldest"]
     return stored, _Span(max_records, oldest, newest)
 

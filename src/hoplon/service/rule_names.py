@@ -26,12 +26,6 @@ def rule_names(policy: Policy) -> dict[str, str]:
     }
 
 
-def skip_rules(policy: Policy) -> frozenset[str]:
-    """The ids of the rules that keep others from running; in records what they match has the action `log`."""
-    rules: RulesetPolicy = policy.features["rules"]
-    return frozenset(rule.id for rule in rules.rules if rule.action == "skip")
-
-
 def _operations(policy: OperationsPolicy) -> Mapping[str, str]:
     return {FALLTHROUGH_RULE: "requests that match no saved operation"}
 
