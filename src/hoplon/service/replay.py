@@ -36,19 +36,7 @@ BATCH_ROWS = 65_536
 CHUNK_ROWS = 500_000
 """So many records are sorted by time at once."""
 MEMORY = "1GB"
-_UNUSED = frozenset(
-    (
-        "bundle",
-        "duration_us",
-        "engine_ns",
-        "error",
-        "failures",
-        "retried",
-        "sample_probability",
-        "upstream",
-        "upstream_us",
-    )
-)
+_UNUSED = frozenset(("bundle", "engine_ns", "error", "failures", "sample_probability"))
 """Columns that no fact is read from; every other one that a gateway writes is handed to the engine."""
 
 Progress = Callable[[int, int], None]
