@@ -324,6 +324,14 @@ def sql(arena: Arena) -> Figures:
     return found
 
 
+def replay(arena: Arena) -> Figures:
+    """Records/s of a core that judges stored records by another policy."""
+    del arena
+    command = ["taskset", "-c", str(PROXY_CORE), sys.executable, "-m", "bench.replay", "--json"]
+    found: Figures = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
 def listing(arena: Arena) -> Figures:
     """A page of a long listing of the control plane."""
     return control_plane.listing(arena.folder, arena.upstream_port, arena.seconds)
@@ -349,6 +357,7 @@ ROWS = {
     "matching": matching,
     "guard": guard,
     "sql": sql,
+    "replay": replay,
     "listing": listing,
     "bulk": bulk,
     "acting": acting,

@@ -216,6 +216,10 @@ def _records(traffic: Traffic, random: np.random.Generator) -> dict[str, Any]:
         "upgraded": pa.array(np.zeros(rows, bool)),
         "retried": pa.array(np.zeros(rows, bool)),
         "tls": pa.array(np.zeros(rows, bool)),
+        "request_complete": pa.array(np.ones(rows, bool)),
+        "session_policy": _same("", rows),
+        "preflight": pa.array(np.zeros(rows, bool)),
+        "method_override": pa.array(np.zeros(rows, bool)),
     }
 
 
