@@ -56,6 +56,11 @@ impl Identifiers {
         self.0.is_empty()
     }
 
+    /// Whether one is a claim of a token.
+    pub(crate) fn has_claim(&self) -> bool {
+        self.0.iter().any(|identifier| matches!(identifier, Identifier::Claim { .. }))
+    }
+
     /// The first identifier that the request carries; an empty value is none. Of several values of one name, the first.
     #[must_use]
     pub fn find<'t>(&self, headers: &'t HeaderMap, claims: impl Claims<'t>) -> Option<Identity> {

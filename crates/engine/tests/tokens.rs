@@ -461,6 +461,9 @@ fn row<'r>(record: &'r TrafficRecord, id: &'r str) -> RecordRow<'r> {
         session_source: Some(record.session_source),
         session_policy: record.session_policy.as_deref(),
         client: Some(record.client),
+        upstream: None,
+        upstream_us: None,
+        duration_us: 0,
         upstream_status: Some(200),
         action: Some(record.action),
         request_bytes: 0,
@@ -510,4 +513,17 @@ fn replay_knows_what_became_of_a_token_under_the_same_configuration_only() {
         let found = [&valid, &absent].map(|record| groups(policy(configuration.clone(), nodes), record));
         assert_eq!(found, [Some(of_valid), Some(of_absent)], "{nodes}");
     }
+}
+
+#[test]
+fn sessions_by_claim_are_others_under_another_configuration() {
+    let under = |configuration: Value| {
+        let inputs = inputs(SECRET, &cache());
+        ask(&text(configuration, &keys()), &inputs, &[("authorization", &format!("Bearer {}", token()))], NOW).record
+    };
+    let mut stricter = configuration();
+    stricter["clock_skew_seconds"] = json!(1);
+    let (one, other) = (under(configuration()), under(stricter));
+    assert_eq!(one.session_policy, under(configuration()).session_policy);
+    assert_ne!(one.session_policy, other.session_policy, "replay must not take the sessions of one for those of the other");
 }

@@ -12,6 +12,7 @@ use super::format::{FORMAT, IdentityPart, Manifest, ManifestPart, ManifestZone, 
 use super::tokens::{self, TokenInputs, TokenKeysPart, TokenParts, TokensPart};
 use super::zone::Zone;
 use super::{Bundle, BundleHash};
+use crate::identity::Identifiers;
 use crate::limits::LimitsPart;
 use crate::operations::{HostTable, Operations};
 use crate::program::ListsPart;
@@ -223,18 +224,22 @@ fn load_zone(
     Some(Zone {
         operations: operations?,
         rules: rules?,
+        identity_hash: identity_hash(manifest, &entry.id, &identifiers),
         identifiers,
         tokens: configurations,
         limits,
-        identity_hash: identity_hash(manifest, &entry.id),
         ..zone?
     })
 }
 
-/// Which session identifiers a zone has, as records name them.
-fn identity_hash(manifest: &Manifest, zone: &str) -> Arc<str> {
-    let part = manifest.parts.iter().find(|part| part.kind == PartKind::Identity && part.zone == zone);
-    part.and_then(|part| part.sha256.get(..16)).unwrap_or_default().into()
+/// Which session identifiers a zone has, as records name them. A claim is another one under another token configuration.
+fn identity_hash(manifest: &Manifest, zone: &str, identifiers: &Identifiers) -> Arc<str> {
+    let hash = |kind| manifest.parts.iter().find(|part| part.kind == kind && part.zone == zone).map(|part| &*part.sha256);
+    let Some(identity) = hash(PartKind::Identity) else { return Arc::default() };
+    match hash(PartKind::Tokens).filter(|_| identifiers.has_claim()) {
+        None => identity[..16].into(),
+        Some(tokens) => BundleHash::of([identity, tokens].concat().as_bytes()).short().into(),
+    }
 }
 
 /// The beginning of an error's path in a part.
