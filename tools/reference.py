@@ -118,7 +118,15 @@ def facts() -> str:
 
     return _rows(
         _native.fact_table(),
-        {"name": "fact", "type": "type", "phase": "phase", "cost": "cost", "doc": DOC, "source": "source"},
+        {
+            "name": "fact",
+            "type": "type",
+            "phase": "phase",
+            "cost": "cost",
+            "replay": "recorded",
+            "doc": DOC,
+            "source": "source",
+        },
     )
 
 

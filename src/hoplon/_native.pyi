@@ -9,6 +9,7 @@ class Fact(TypedDict):
     type: str
     phase: str
     cost: str
+    replay: Literal["yes", "no"]
     source: str
     doc: str
 

@@ -440,6 +440,14 @@ fn exchange(
     (transaction.end(&outcome).record, counts, held)
 }
 
+/// The decision log: whatever was not plainly let through says by which rule, for which violations or failed checks, under which
+/// bundle.
+fn says_why(bundle: &Bundle, record: &TrafficRecord) -> bool {
+    let has_reason = record.violation_count > 0 || !record.failures.is_empty();
+    let has_rule = record.rule.is_some() || record.action == Action::Refuse;
+    &*record.bundle == bundle.short_hash() && (record.action == Action::Allow || has_reason && has_rule)
+}
+
 fn header_map(fields: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in fields {
@@ -520,6 +528,9 @@ proptest! {
         requests in vec(exchanged(), 1..12),
     ) {
         let (records, truths) = (live(&was.0, &requests), live(&new.0, &requests));
+        for truth in &truths {
+            prop_assert!(says_why(&new.0, truth), "{truth:?}");
+        }
         for (((found, truth), asked), record) in replayed(&new.0, &records).into_iter().zip(&truths).zip(&requests).zip(&records) {
             prop_assert!(is_sound(&new.0, found, truth), "{found:?} but {truth:?}\nof {asked:?}\nrecorded as {record:?}");
         }

@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// Every fact: name, type, phase, cost, source, doc.
+/// Every fact: name, type, phase, cost, whether records can answer it in a replay, source, doc.
 #[pyfunction]
 pub fn fact_table(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
     engine::features::all_facts()
@@ -15,6 +15,7 @@ pub fn fact_table(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
             row.set_item("type", fact.fact_type.to_string())?;
             row.set_item("phase", fact.phase.as_str())?;
             row.set_item("cost", fact.cost.as_str())?;
+            row.set_item("replay", if engine::replay::is_recorded(fact.name) { "yes" } else { "no" })?;
             row.set_item("source", fact.source)?;
             row.set_item("doc", fact.doc)?;
             Ok(row)

@@ -107,6 +107,12 @@ const ANSWERS: &[(&str, Answer)] = &[
 
 static BY_NAME: LazyLock<HashMap<&str, Answer>> = LazyLock::new(|| ANSWERS.iter().copied().collect());
 
+/// Whether records can answer this fact at all.
+#[must_use]
+pub fn is_recorded(fact: &str) -> bool {
+    BY_NAME.contains_key(fact) || tokens::is_recorded(fact)
+}
+
 impl Facts for Recorded<'_> {
     fn read(&self, fact: &'static FactDef) -> Fact<'_> {
         let answer = match BY_NAME.get(fact.name) {

@@ -13,7 +13,7 @@ mod tokens;
 
 use std::sync::Arc;
 
-pub use facts::Recorded;
+pub use facts::{Recorded, is_recorded};
 pub use row::RecordRow;
 pub use tally::{Callers, Examples, Group, Outcomes, RuleIndex, RulePlace, RuleTally, Tally};
 

@@ -17,6 +17,11 @@ const MAPS: &[(&str, ByCode)] = &[
 ];
 const CLAIMS: &str = "http.request.jwt.claims";
 
+/// Whether records can answer this fact about tokens.
+pub(super) fn is_recorded(fact: &str) -> bool {
+    MAPS.iter().any(|(name, _)| *name == fact)
+}
+
 /// The answer to a fact about tokens, whole or under one name; none for other facts.
 pub(super) fn answer<'t>(t: &'t Recorded<'t>, fact: &str, key: Option<&MapKey>) -> Option<Fact<'t>> {
     let map = MAPS.iter().find(|(name, _)| *name == fact).map(|(_, by_code)| *by_code);
