@@ -172,6 +172,34 @@ def test_a_body_that_may_be_no_json_for_the_upstream_allows_nothing(
     assert true_rules(engine_of(tmp_path, [program]), sent) == ({0} if is_allowed else set())
 
 
+FORM = ("content-type", b"application/x-www-form-urlencoded")
+OF_SEVERAL = (
+    ('http.request.headers["X-Shop"][0]', Request(headers=(("x-shop", b"me"),)), True),
+    ('http.request.headers["X-Shop"][0]', Request(headers=(("x-shop", b"me"), ("x-shop", b"you"))), False),
+    ('http.request.cookies["shop"][0]', Request(headers=(("cookie", b"a=1; shop=me"),)), True),
+    ('http.request.cookies["shop"][0]', Request(headers=(("cookie", b"shop=me; shop=you"),)), False),
+    ('http.request.uri.args["shop"][0]', Request("https://www.example.com/?shop=me"), True),
+    ('lower(http.request.uri.args["shop"][0])', Request("https://www.example.com/?shop=me&Shop=you"), False),
+    ('http.request.body.form["shop"][0]', Request(method="POST", headers=(FORM,), body=b"shop=me&b=2"), True),
+    ('http.request.body.form["shop"][0]', Request(method="POST", headers=(FORM,), body=b"shop=me&sho%70=you"), False),
+    ('http.request.body.form["shop"][0]', Request(method="POST", headers=(FORM, JSON[0]), body=b"shop=me"), False),
+)
+
+
+@pytest.mark.parametrize(("value", "sent", "is_allowed"), OF_SEVERAL)
+def test_the_first_of_several_allows_nothing(value: str, sent: Request, is_allowed: bool, tmp_path: Path) -> None:
+    programs = [
+        compile_expression(text, AUTHORIZATION).program for text in (f'{value} eq "me"', f'not {value} ne "me"', "true")
+    ]
+    assert true_rules(engine_of(tmp_path, programs), sent) == ({0, 1, 2} if is_allowed else {2})
+
+
+def test_a_variable_is_one_of_the_path() -> None:
+    around = Around(token_configurations=["cfg"], path_variables=["id", "id"])
+    with pytest.raises(ExpressionError, match="two variables `id`"):
+        compile_expression('claim("sub") eq path_variable("id")', AUTHORIZATION, around)
+
+
 def test_the_name_of_a_parameter_fits_into_a_pattern() -> None:
     assert compile_expression(f'query("{"a" * 100}") eq "1"', AUTHORIZATION).program
     for name in ("", "a" * 300):

@@ -51,6 +51,9 @@ def check_names(call: syntax.Call, around: Around) -> None:
         if name not in around.path_variables:
             hint = did_you_mean(name, tuple(around.path_variables), _variables_hint(around))
             raise Refusal(call.arguments[0].at.start, f"the operation's path has no variable `{shown(name)}`", hint)
+        if list(around.path_variables).count(name) > 1:
+            hint = "name the operation with another name for each: any name will do there"
+            raise Refusal(call.arguments[0].at.start, f"the operation's path has two variables `{shown(name)}`", hint)
 
 
 def configuration_of(call: syntax.Call, around: Around) -> str:

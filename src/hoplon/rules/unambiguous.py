@@ -24,26 +24,52 @@ _UNDERSCORE = r"(?:_|%5f|\.|%2e|\x2b|%20|\[|%5b)"
 _CUT = r"(?:(?:\[|%5b|%00)[^=&;]*)?"
 """PHP, Rails and qs read `x[]` and `x[0]` as parts of `x`."""
 
+_NOWHERE = Span(0, 0)
+"""The place of what nobody wrote."""
+_HEADERS = "http.request.headers"
+_MEDIA_TYPES = syntax.Path(_NOWHERE, syntax.Field(_NOWHERE, _HEADERS), (syntax.Key(_NOWHERE, b"content-type"),))
+_SEVERAL = (_HEADERS, "http.request.cookies")
+
 
 def tests(leaf: Expression) -> tuple[Expression, ...]:
     """What has to hold for everything that a leaf reads to be read in one way. Raises Refusal."""
-    found = {(call.name, _argument(call)): call for call in _calls(leaf) if call.name in ("query", "body")}
-    parameters = (_one_parameter(call) for (name, _), call in found.items() if name == "query")
-    bodies = [call for (name, _), call in found.items() if name == "body"]
-    return (*parameters, *(_json_body(call.at) for call in bodies[:1]))
+    found = [test for value in _values(leaf) for test in _tests_of(value)]
+    return tuple(test for index, test in enumerate(found) if test not in found[:index])
 
 
-def _calls(expression: object) -> Iterator[syntax.Call]:
+def _values(expression: object) -> Iterator[syntax.Call | syntax.Path]:
     match expression:
         case syntax.Call(arguments=arguments):
             yield expression
             for argument in arguments:
-                yield from _calls(argument)
+                yield from _values(argument)
         case syntax.Compare(left=left, right=right):
-            yield from _calls(left)
-            yield from _calls(right)
+            yield from _values(left)
+            yield from _values(right)
         case syntax.Path(base=base):
-            yield from _calls(base)
+            yield expression
+            yield from _values(base)
+
+
+def _tests_of(value: syntax.Call | syntax.Path) -> Iterator[Expression]:
+    match value:
+        case syntax.Call(name="query"):
+            yield _is_once("http.request.uri.query", _argument(value), value.arguments[0].at)
+        case syntax.Call(name="body"):
+            yield _is_json()
+        case syntax.Path(base=syntax.Field(name=name), steps=(syntax.Key(name=key, at=at) as step, syntax.Index(), *_)):
+            yield from _one_of_several(name, key, at, step)
+
+
+def _one_of_several(name: str, key: bytes, at: Span, step: syntax.Key) -> Iterator[Expression]:
+    """`[0]` of what may stand several times: which of them the upstream reads is unknown."""
+    if name in _SEVERAL:
+        yield _is_one(syntax.Path(_NOWHERE, syntax.Field(_NOWHERE, name), (step,)))
+    if name == "http.request.uri.args":
+        yield _is_once("http.request.uri.query", key, at)
+    if name == "http.request.body.form":
+        yield _is_once("http.request.body.raw", key, at)
+        yield _is_one(_MEDIA_TYPES)
 
 
 def _argument(call: syntax.Call) -> bytes:
@@ -53,13 +79,16 @@ def _argument(call: syntax.Call) -> bytes:
     return argument.value
 
 
-def _one_parameter(call: syntax.Call) -> Expression:
-    name, nowhere = _argument(call), Span(call.at.start, call.at.start)
+def _is_once(field: str, name: bytes, at: Span) -> Expression:
     pattern = _twice(name)
     if not name or len(pattern) > MAX_PATTERN:
-        raise Refusal(call.arguments[0].at.start, "the name of a parameter has 1 to about 100 letters here")
-    query = syntax.Field(nowhere, "http.request.uri.query")
-    return syntax.Not(nowhere, syntax.Compare(nowhere, "matches", query, syntax.Pattern(nowhere, pattern)))
+        raise Refusal(at.start, "the name of a parameter has 1 to about 100 letters here")
+    text = syntax.Field(_NOWHERE, field)
+    return syntax.Not(_NOWHERE, syntax.Compare(_NOWHERE, "matches", text, syntax.Pattern(_NOWHERE, pattern)))
+
+
+def _is_one(values: syntax.Path) -> Expression:
+    return syntax.Compare(_NOWHERE, "eq", syntax.Call(_NOWHERE, "len", (values,)), syntax.Number(_NOWHERE, 1))
 
 
 def _twice(name: bytes) -> str:
@@ -76,9 +105,6 @@ def _spellings(byte: int) -> str:
     return f"(?:\\x{byte:02x}|{'|'.join(f'%{code:02x}' for code in codes)})"
 
 
-def _json_body(at: Span) -> Expression:
-    nowhere = Span(at.start, at.start)
-    headers = syntax.Field(nowhere, "http.request.headers")
-    types = syntax.Path(nowhere, headers, (syntax.Key(nowhere, b"content-type"),))
-    only = syntax.Call(nowhere, "only", (types,))
-    return syntax.Compare(nowhere, "matches", only, syntax.Pattern(nowhere, _JSON))
+def _is_json() -> Expression:
+    only = syntax.Call(_NOWHERE, "only", (_MEDIA_TYPES,))
+    return syntax.Compare(_NOWHERE, "matches", only, syntax.Pattern(_NOWHERE, _JSON))
