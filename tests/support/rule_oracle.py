@@ -227,8 +227,14 @@ def _authorization(call: syntax.Call, facts: Facts) -> Any:
 
 
 def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in members]
-    return {name: value for name, value in members if names.count(name) == 1}
+    names = [_folded(name) for name, _ in members]
+    return {name: value for name, value in members if names.count(_folded(name)) == 1}
+
+
+def _folded(name: str) -> str:
+    """As the laxest readers of JSON see a name: Go takes U+017F for `s` and U+212A for `k`."""
+    ascii_only = "".join(character.lower() if character.isascii() else character for character in name)
+    return ascii_only.replace("\u017f", "s").replace("\u212a", "k")
 
 
 def _concat(parts: list[Any]) -> Any:

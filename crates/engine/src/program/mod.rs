@@ -1,6 +1,7 @@
 //! Programs: compiled expressions of the rule language. A flat list of nodes over facts, checked when it is loaded, then run
 //! against whatever answers facts. Knows no rule and no transaction.
 
+mod constants;
 mod functions;
 mod json_lookup;
 mod lists;
