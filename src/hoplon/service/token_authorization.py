@@ -36,7 +36,8 @@ def set_authorization(
         problems = [*authorization_problems(new), *unsaved(new, {each.id for each in operations.saved})]
         if problems:
             message = "the authorization cannot be taken; nothing was changed"
-            raise HoplonError("token_authorization.invalid", message, None, tuple(problems))
+            placed = (replace(each, path=each.path.removeprefix("tokens.authorization")) for each in problems)
+            raise HoplonError("token_authorization.invalid", message, None, tuple(placed))
         if new == policy:
             return Versioned(list(wanted), change.old_version)
         check_written(workspace, change.load_zone(), {"operations": operations, TOKENS: new})
