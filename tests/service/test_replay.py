@@ -133,6 +133,8 @@ def test_a_process_that_cannot_answer_in_time_is_ended(workspace: Workspace, zon
     with pytest.raises(HoplonError) as error:
         replay_apart(workspace.state, prepared, None, None, ReplayBounds(seconds=-19.9))
     assert error.value.code == "replay.limit"
+
+
 def test_limits_are_counted_in_the_order_of_time(workspace: Workspace, zone_id: str) -> None:
     limit = """
 [[limits.rules]]
@@ -149,5 +151,3 @@ requests_per_period = 3
     assert (report.would.block, report.would.unknown, report.present.block) == (3, 0, 0)
     (rule,) = [rule for rule in report.rules if rule.stage == "limits"]
     assert (rule.rule_name, rule.matched) == ("three-a-minute", 3)
-
-

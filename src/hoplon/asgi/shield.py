@@ -15,6 +15,8 @@ from hoplon.asgi.settings import App, Clock, Counts, FailMode, Mode, OnEnd, Rece
 from hoplon.asgi.target import body_bytes, judged_scope, raw_target
 from hoplon.asgi.websocket import POLICY_VIOLATION, WebSocketPassage
 
+REQUEST_ID = "hoplon.request_id"
+"""Where the application finds the request's id in its scope, for its own log."""
 _FAILED = b'{"type":"urn:hoplon:engine_failed","title":"The request could not be judged.","status":500}'
 
 
@@ -87,6 +89,7 @@ class Shield:
         try:
             exchange = self._begin(scope, raw, length, mode)
             judged = judged_scope(scope, raw, exchange.target)
+            judged[REQUEST_ID] = exchange.id
         except Exception:  # noqa: BLE001 - logged and counted there; an application must not fall with its shield
             if judging.passes_failed():
                 await self._app(scope, receive, send)

@@ -20,17 +20,17 @@ def raw_target(scope: Scope) -> bytes:
 
 
 def judged_scope(scope: Scope, raw: bytes, judged: str | None) -> Scope:
-    """The scope whose path is the one that was judged: `judged`, or what was received where that is the same."""
-    if judged is None and b"%" not in raw:
-        return scope
-    target = raw.decode("latin-1") if judged is None else judged
-    path, _, query = target.partition("?")
-    return {
-        **scope,
-        "path": _decoded(path),
-        "raw_path": path.encode(),
-        "query_string": query.encode("latin-1", "replace"),
-    }
+    """The scope whose path is the one that was judged: `judged`, or what was received where that is the same.
+
+    The query stays as it was received: nothing in it is normalised.
+    """
+    if judged is not None:
+        path = judged.partition("?")[0]
+    else:
+        path = raw.partition(b"?")[0].decode(errors="surrogateescape")
+        if _OPAQUE.search(path) is None:
+            return scope
+    return {**scope, "path": _decoded(path), "raw_path": path.encode(errors="surrogateescape")}
 
 
 def _decoded(path: str) -> str:
