@@ -7,9 +7,10 @@ lists, dicts by text. What a request does not have is not in the dict. Where eac
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from hoplon.rules import syntax
 
@@ -34,7 +35,8 @@ def is_true(expression: syntax.Expression, facts: Facts, lists: Lists | None = N
 
 
 def is_allowed(condition: syntax.Expression, facts: Facts, lists: Lists | None = None) -> bool:
-    """Whether a condition of authorization is known to hold: what is missing is neither true nor false (Kleene)."""
+    """Whether a condition of authorization is known to hold: what is missing, or could be read in another way, is
+    neither true nor false (Kleene)."""
     return _known(condition, facts, lists) is True
 
 
@@ -54,8 +56,58 @@ def _known(condition: syntax.Expression, facts: Facts, lists: Lists | None) -> b
             values = [left] if is_set else [left, right]
             if any(value_of(value, facts, lists) is MISSING for value in values):
                 return None
+    if any(_is_ambiguous(part, facts) for part in _parts(condition)):
+        return None
     found = value_of(condition, facts, lists)
     return None if found is MISSING else bool(found)
+
+
+def _parts(expression: Any) -> Iterator[syntax.Call | syntax.Path]:
+    match expression:
+        case syntax.Compare(left=left, right=right):
+            yield from (*_parts(left), *_parts(right))
+        case syntax.Call(arguments=arguments):
+            yield expression
+            yield from (part for argument in arguments for part in _parts(argument))
+        case syntax.Path(base=base):
+            yield expression
+            yield from _parts(base)
+
+
+def _is_ambiguous(part: syntax.Call | syntax.Path, facts: Facts) -> bool:
+    """Whether servers could read it in another way: another of several, another spelling of a name, a body of another
+    kind."""
+    match part:
+        case syntax.Call(name="query", arguments=(syntax.Text(value=name),)):
+            return _is_several(facts["http.request.uri.query"], name)
+        case syntax.Call(name="body"):
+            types = facts["http.request.headers"].get("content-type", [])
+            return len(types) != 1 or types[0].strip().lower() != b"application/json"
+        case syntax.Path(base=syntax.Field(name=name), steps=(syntax.Key(name=key), syntax.Index(), *_)):
+            if name == "http.request.uri.args":
+                return _is_several(facts["http.request.uri.query"], key)
+            is_header = name == "http.request.headers"
+            values = facts[name].get(key.decode().lower() if is_header else key.decode(), [])
+            return name in ("http.request.headers", "http.request.cookies") and len(values) != 1
+    return False
+
+
+def _is_several(query: bytes, name: bytes) -> bool:
+    """Whether more than one parameter may have this name, or the one has a `;` behind it."""
+    ends = [(_plain(piece), is_last) for pieces in _pieces(query) for piece, is_last in pieces]
+    found = [is_last for plain, is_last in ends if plain == _plain(name)]
+    return len(found) > 1 or not all(found)
+
+
+def _pieces(query: bytes) -> Iterator[list[tuple[bytes, bool]]]:
+    for piece in query.split(b"&"):
+        *others, last = piece.split(b";")
+        yield [*((other, False) for other in others), (last, True)]
+
+
+def _plain(piece: bytes) -> bytes:
+    name = unquote_to_bytes(piece.partition(b"=")[0].replace(b"+", b" ")).lstrip(b" \t")
+    return re.split(rb"[\[\0]", name)[0].replace(b".", b"_").replace(b" ", b"_").lower()
 
 
 def value_of(expression: Any, facts: Facts, lists: Lists | None = None) -> Any:

@@ -35,7 +35,10 @@ NUMBERS = (-2, -1, 0, 1, 2, 3, 5, 16, 2**63 - 1, -(2**63))
 METHODS = ("GET", "POST", "PUT", "a")
 HOSTS = ("a.example", "b.example", "www.example.com")
 PATHS = ("/", "/a", "/A", "/a/b", "/ab", "/a.b", "/aa/ab")
-QUERIES = ("", "a", "a=b", "a=b&a=A", "b=%61&a=a+b", "A=1&&b=", "=a", "a=%2561", "x-y={}")
+QUERIES = (
+    *("", "a", "a=b", "a=b&a=A", "b=%61&a=a+b", "A=1&&b=", "=a", "a=%2561", "x-y={}"),
+    *("%61=b&a=a", "a[]=1&b=a", "b=a;a=b", "a=a;&b=1", "+b=a&b", "b%5B0%5D=1&b=a&c", "a=a&b=%61&ab=1"),
+)
 PATTERNS = ("a", "^a", "b$", "^/?a", "[ab]+", "A|b", r"\d", "(?i)a", ".", "^$", "a.b", r"a\*b", '["x]', "(ab)*", "a{2}")
 
 STRINGS = ("http.host", "http.request.method", "http.request.uri.path", "http.request.uri.query", "http.request.uri")
@@ -269,6 +272,8 @@ def random_request(dice: Random) -> Request:
     names = (*NAMES, *NAMES, "user-agent", "referer", "cookie")
     headers = [(dice.choice(names), dice.choice(HEADER_VALUES)) for _ in range(dice.randrange(5))]
     query = dice.choice(QUERIES)
+    if dice.random() < 0.5:
+        headers.append(("content-type", b"application/json"))
     return Request(
         url=f"{dice.choice(('http', 'https'))}://{dice.choice(HOSTS)}{dice.choice(PATHS)}{query and f'?{query}'}",
         method=dice.choice(METHODS),
