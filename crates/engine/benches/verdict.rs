@@ -32,7 +32,10 @@ fn main() {
     nanos.sort_unstable();
     let at = |share: f64| nanos[((nanos.len() - 1) as f64 * share) as usize];
     let (p50, p95, p99) = (at(0.5), at(0.95), at(0.99));
-    println!(r#"{{"calls": {CALLS}, "p50_nanos": {p50}, "p95_nanos": {p95}, "p99_nanos": {p99}, "clock_nanos": {}}}"#, clock_nanos());
+    println!(
+        r#"{{"calls": {CALLS}, "p50_nanos": {p50}, "p95_nanos": {p95}, "p99_nanos": {p99}, "clock_nanos": {}}}"#,
+        clock_nanos()
+    );
 }
 
 /// What a client of an API sends.

@@ -67,6 +67,35 @@ fn a_blocked_request_never_reaches_the_upstream_and_keeps_its_connection() {
 }
 
 #[test]
+fn a_rule_answers_in_its_own_words_with_the_requests_id_and_for_the_page_that_asked() {
+    let upstream = Upstream::fixed(OK);
+    let mut setup = Setup::new(zone(&[upstream.address]));
+    let mut own = rule("request_head", "hoplon.method_override", "http.method_override", "open");
+    own["response"] = json!({"status": 418, "content_type": "text/html; charset=utf-8", "content": "<p>ask plainly</p>"});
+    let gateway = setup.rules(&[own]).start();
+    let mut client = Peer::connect(gateway.address());
+    let asked =
+        |method| format!("{method} / HTTP/1.1\r\nHost: a\r\nOrigin: https://app.test\r\nX-HTTP-Method-Override: PUT\r\n\r\n");
+    client.write(&asked("GET"));
+    let response = client.response();
+    assert_eq!((response.status, &*response.body), (418, &b"<p>ask plainly</p>"[..]));
+    for (name, value) in [
+        ("content-type", "text/html; charset=utf-8"),
+        ("cache-control", "no-store"),
+        ("access-control-allow-origin", "https://app.test"),
+    ] {
+        assert_eq!(response.head.field(name), Some(value), "{name}");
+    }
+    let id = response.head.field("hoplon-request-id").unwrap().to_owned();
+    client.write(&asked("HEAD"));
+    assert_eq!(client.response_to("HEAD").status, 418);
+    assert_eq!(upstream.connections(), 0);
+    let state = gateway.stop();
+    assert_eq!(support::record_texts(&state, "id")[0], id);
+    assert_eq!(support::record_texts(&state, "action"), ["block", "block"]);
+}
+
+#[test]
 fn a_block_before_the_body_answers_expect_with_the_final_status() {
     let upstream = Upstream::fixed(OK);
     let mut setup = Setup::new(zone(&[upstream.address]));
