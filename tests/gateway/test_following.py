@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from support.control_plane import RunningControlPlane
 from support.installation import Installation, apply, await_true, hoplon, make_certificate, policy, running, spawn
+from support.jwks import hmac_signer
 from support.upstream import Upstream
 
 
@@ -78,6 +80,35 @@ def test_policy_and_mode_reach_all_within_two_seconds(
         return shown == {(name, "gateways", "current", "enforce") for name in ("gw-1", "gw-2")}
 
     await_true(listed, "both are listed as current", 40.0)
+
+
+def test_secrets_of_token_keys_reach_all_and_no_bundle_has_them(
+    control_plane: RunningControlPlane, gateways: list[Installation], tmp_path: Path
+) -> None:
+    signer = hmac_signer("shared")
+    jwks = tmp_path / "jwks.json"
+    jwks.write_text(json.dumps({"keys": [dict(signer.jwk)]}))
+    for arguments in (
+        ("add", "--id", "main", "--jwks", str(jwks)),
+        ("rules", "add", "Valid", 'is_jwt_valid("main")', "--action", "block"),
+    ):
+        done = hoplon(control_plane.state, "tokens", *arguments)
+        assert done.returncode == 0, done.stderr
+    good, forged = (each.token({"sub": "ann"}) for each in (signer, hmac_signer("shared", b"x" * 32)))
+
+    for gateway in gateways:
+        await_true(partial(is_blocked, gateway, forged), "the rule acts")
+        assert not is_blocked(gateway, good)
+        kept = [path.name for path in gateway.state.rglob("*") if path.is_file() and holds(path, signer.jwk["k"])]
+        assert kept == ["token_secrets.json"]
+
+
+def is_blocked(gateway: Installation, token: str) -> bool:
+    return gateway.client().send("GET", "/saved/1", authorization=f"Bearer {token}").status == 403
+
+
+def holds(path: Path, text: str) -> bool:
+    return text.encode() in path.read_bytes()
 
 
 def test_without_control_plane_they_go_on_and_converge_when_it_is_back(
