@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::bundle::BundleHash;
+use crate::limits::Told;
 use crate::record::Violation;
 
 /// Violations kept in a verdict; those beyond are counted only.
@@ -150,6 +151,8 @@ pub struct Quota {
     pub limit: Arc<str>,
     pub unit: QuotaUnit,
     pub most: u32,
+    /// How clients are told of the limit; a score is not told.
+    pub told: Option<Told>,
     /// 0: requests at the same time.
     pub period_seconds: u32,
     /// How many more fit.

@@ -15,101 +15,79 @@ pub fn write(headers: &mut HeaderMap, verdict: &Verdict) {
     if verdict.is_limited {
         headers.insert(RETRY_AFTER, HeaderValue::from(quota.retry_after_seconds));
     }
-    let name = name(&quota.limit);
-    let fields = [(RATELIMIT_POLICY, policy(&name, quota)), (RATELIMIT, left(&name, quota, verdict.is_limited))];
-    for (field, text) in fields {
-        if let Some(value) = text.and_then(|text| HeaderValue::from_str(&text).ok()) {
-            headers.append(field, value);
+    if let Some(told) = &quota.told {
+        headers.reserve(2);
+        headers.append(RATELIMIT_POLICY, told.policy.clone());
+        if let Ok(left) = HeaderValue::try_from(left(told.name(), quota, verdict.is_limited)) {
+            headers.append(RATELIMIT, left);
         }
     }
 }
 
-/// A score is nothing that a client could count: it is not told.
-fn policy(name: &str, quota: &Quota) -> Option<String> {
-    let Quota { most, period_seconds, .. } = quota;
-    match quota.unit {
-        QuotaUnit::Requests => Some(format!("\"{name}\";q={most};w={period_seconds}")),
-        QuotaUnit::InFlight => Some(format!("\"{name}\";q={most};qu=\"concurrent-requests\"")),
-        QuotaUnit::Score => None,
+/// `"<name>";r=7;t=12`; of requests at the same time nobody knows until when.
+fn left(name: &str, quota: &Quota, is_limited: bool) -> String {
+    let mut digits = itoa::Buffer::new();
+    let mut field = String::with_capacity(name.len() + 32);
+    field.extend([name, ";r=", digits.format(quota.remaining)]);
+    if quota.unit == QuotaUnit::Requests {
+        let seconds = if is_limited { quota.retry_after_seconds } else { quota.reset_seconds };
+        field.extend([";t=", digits.format(seconds)]);
     }
-}
-
-fn left(name: &str, quota: &Quota, is_limited: bool) -> Option<String> {
-    let seconds = if is_limited { quota.retry_after_seconds } else { quota.reset_seconds };
-    match quota.unit {
-        QuotaUnit::Requests => Some(format!("\"{name}\";r={};t={seconds}", quota.remaining)),
-        QuotaUnit::InFlight => Some(format!("\"{name}\";r={}", quota.remaining)),
-        QuotaUnit::Score => None,
-    }
-}
-
-/// The limit's id as the inside of a string of RFC 9651: visible ASCII and blanks, quote and backslash escaped.
-fn name(id: &str) -> String {
-    let mut name = String::with_capacity(id.len());
-    for character in id.chars() {
-        match character {
-            '"' | '\\' => name.extend(['\\', character]),
-            ' '..='~' => name.push(character),
-            _ => name.push('_'),
-        }
-    }
-    name
+    field
 }
 
 #[cfg(test)]
 mod tests {
-    use engine::{Bundle, Keys, Mode, RequestId, Timestamp, Transaction};
+    use engine::testing::{BundleText, limit};
+    use engine::{Keys, Mode, RequestId, Timestamp, Transaction};
+    use serde_json::json;
 
     use super::*;
 
-    fn verdict(quota: Quota, is_limited: bool) -> Verdict {
+    /// A verdict that shows a limit of 100 in ten seconds, of which 7 are left for 12 more.
+    fn verdict(is_limited: bool) -> Verdict {
+        let bundle = BundleText::of(&[], &json!([])).limited_by(&[limit("one", 100)]).load().unwrap();
         let now = Timestamp::default();
-        let transaction =
-            Transaction::begin(Bundle::none().into(), &Keys::derive(&[0; 32]), RequestId::new(now, 0), now, Mode::Enforce);
-        Verdict { quota: Some(quota), is_limited, ..transaction.verdict().clone() }
-    }
-
-    fn quota(unit: QuotaUnit) -> Quota {
-        Quota {
-            limit: "log\"ins\\é".into(),
-            unit,
+        let told = bundle.zones()[0].limits().all()[0].told().cloned();
+        let transaction = Transaction::begin(bundle.into(), &Keys::derive(&[0; 32]), RequestId::new(now, 0), now, Mode::Enforce);
+        let quota = Quota {
+            limit: "one".into(),
+            unit: QuotaUnit::Requests,
             most: 100,
-            period_seconds: 60,
+            told,
+            period_seconds: 10,
             remaining: 7,
             reset_seconds: 12,
             retry_after_seconds: 31,
-        }
+        };
+        Verdict { quota: Some(quota), is_limited, ..transaction.verdict().clone() }
     }
 
-    fn written(unit: QuotaUnit, is_limited: bool) -> Vec<String> {
+    fn written(verdict: &Verdict) -> Vec<String> {
         let mut headers = HeaderMap::new();
-        write(&mut headers, &verdict(quota(unit), is_limited));
+        write(&mut headers, verdict);
         let text = |(name, value): (&HeaderName, &HeaderValue)| format!("{name}: {}", value.to_str().unwrap());
         headers.iter().map(text).collect()
     }
 
     #[test]
     fn a_passing_response_says_what_is_left_and_until_when() {
-        let name = r#""log\"ins\\_""#;
-        let expected = [format!("ratelimit-policy: {name};q=100;w=60"), format!("ratelimit: {name};r=7;t=12")];
-        assert_eq!(written(QuotaUnit::Requests, false), expected);
-        let expected = [format!("ratelimit-policy: {name};q=100;qu=\"concurrent-requests\""), format!("ratelimit: {name};r=7")];
-        assert_eq!(written(QuotaUnit::InFlight, false), expected);
-        assert!(written(QuotaUnit::Score, false).is_empty());
+        assert_eq!(written(&verdict(false)), [r#"ratelimit-policy: "one";q=100;w=10"#, r#"ratelimit: "one";r=7;t=12"#]);
     }
 
     #[test]
-    fn a_block_says_when_to_come_again() {
-        let fields = written(QuotaUnit::Requests, true);
-        assert_eq!(fields[0], "retry-after: 31");
-        assert!(fields[2].ends_with(";r=7;t=31"), "{fields:?}");
-        assert_eq!(written(QuotaUnit::Score, true), ["retry-after: 31"]);
+    fn a_block_says_when_to_come_again_also_where_nothing_else_is_told() {
+        let mut limited = verdict(true);
+        assert_eq!(written(&limited)[0], "retry-after: 31");
+        assert_eq!(written(&limited)[2], r#"ratelimit: "one";r=7;t=31"#);
+        limited.quota.as_mut().unwrap().told = None;
+        assert_eq!(written(&limited), ["retry-after: 31"]);
     }
 
     #[test]
     fn what_the_upstream_says_of_its_own_limits_stays() {
         let mut headers = HeaderMap::from_iter([(RATELIMIT, HeaderValue::from_static("\"own\";r=1"))]);
-        write(&mut headers, &verdict(quota(QuotaUnit::Requests), false));
+        write(&mut headers, &verdict(false));
         assert_eq!(headers.get_all(RATELIMIT).iter().count(), 2);
     }
 }

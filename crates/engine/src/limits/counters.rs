@@ -105,7 +105,7 @@ impl Counters {
             return StateAnswer::Checked(smallvec![checked]);
         }
         let (mut locked, found) = self.find(step.checks.iter().map(|check| &check.counter), now);
-        let seen: SmallVec<[Seen; 2]> = step.checks.iter().zip(found).map(|(check, found)| Seen::of(check, found, now)).collect();
+        let seen: SmallVec<[Seen; 4]> = step.checks.iter().zip(found).map(|(check, found)| Seen::of(check, found, now)).collect();
         let is_stopped = step.checks.iter().zip(&seen).any(|(check, seen)| check.stops && seen.is_excess());
         let checked = step.checks.iter().zip(seen).map(|(check, seen)| match &seen.found {
             Some(found) => locked.shard(found.area, found.key).settle(check, &seen, found, is_stopped, now),
@@ -138,10 +138,10 @@ impl Counters {
         &self,
         counters: impl Iterator<Item = &'c Counter> + Clone,
         now: Timestamp,
-    ) -> (Locked<'_>, SmallVec<[Option<Found>; 2]>) {
+    ) -> (Locked<'_>, SmallVec<[Option<Found>; 4]>) {
         let mut locked = Locked { counters: self, held: SmallVec::new() };
         locked.lock(counters.clone().map(|counter| Area::Own.shard(counter.key)).collect());
-        let mut found: SmallVec<[Option<Found>; 2]> =
+        let mut found: SmallVec<[Option<Found>; 4]> =
             counters.clone().map(|counter| locked.shard(Area::Own, counter.key).find_own(counter, now)).collect();
         if found.iter().any(Option::is_none) {
             let spilled = counters.clone().zip(&found).filter(|(_, found)| found.is_none());

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName};
 use super::key::{KeyHasher, KeySecret};
 use super::slide::Test;
 use super::step::{Check, Counter};
+use super::told::Told;
 use crate::bundle::RuleAction;
 use crate::fact::{Fact, FactDef, Facts, Phase};
 use crate::program::{Program, Truth};
@@ -42,6 +43,8 @@ pub struct Limit {
     pub(crate) code: Arc<str>,
     /// What tells its counters from another limit's.
     pub(crate) name: u64,
+    /// How clients are told of it.
+    pub(crate) told: Option<Told>,
 }
 
 /// Which requests are counted.
@@ -118,6 +121,12 @@ impl Limit {
     #[must_use]
     pub fn violation_code(&self) -> &str {
         &self.code
+    }
+
+    /// How clients are told of it.
+    #[must_use]
+    pub fn told(&self) -> Option<&Told> {
+        self.told.as_ref()
     }
 
     /// What its quota is counted in.

@@ -9,6 +9,7 @@ mod part;
 mod sets;
 mod slide;
 mod step;
+mod told;
 
 pub use counters::{Counters, DEFAULT_BYTES, MIN_BYTES, Mitigation, Tally, Usage};
 pub use key::{Key, KeyHasher, KeySecret, ValueTag};
@@ -17,3 +18,4 @@ pub use part::Limits;
 pub(crate) use part::{LimitEntry, LimitsPart, MAX_LIMITS};
 pub use slide::{Now, Slide, Test};
 pub use step::{Check, Checked, Count, Counter, Held, Outcome, StateAnswer, StateStep};
+pub use told::Told;

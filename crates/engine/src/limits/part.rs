@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use smallvec::SmallVec;
 
 use super::limit::{Counting, Limit, Quantity, counters_name};
+use super::told::Told;
 use crate::bundle::{FailEntry, ResponseEntry, RuleAction};
 use crate::fact::{BodyUse, HeaderUse, Phase};
 use crate::program::{Program, ProgramEntry};
@@ -156,6 +157,7 @@ impl Limit {
             (Some(quantity), Some(when), Some(counting), Ok(operations), Ok(response)) if mistakes.is_empty() => Ok(Self {
                 phase: phase(&when, &key, &counting),
                 name: counters_name(zone, &entry.id, entry.period_seconds),
+                told: Told::of(&entry.id, &quantity, entry.period_seconds),
                 id: entry.id.into(),
                 when,
                 key,

@@ -10,7 +10,7 @@ use super::slide::Test;
 /// counts and fits is counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateStep {
-    pub checks: SmallVec<[Check; 2]>,
+    pub checks: SmallVec<[Check; 4]>,
 }
 
 /// The counter that a limit keeps for one key.
@@ -43,7 +43,7 @@ pub struct Check {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StateAnswer {
     /// One for each check, in their order.
-    Checked(SmallVec<[Checked; 2]>),
+    Checked(SmallVec<[Checked; 4]>),
     /// The store is away or too slow: each limit's fail mode applies.
     Failed,
 }

@@ -1,6 +1,7 @@
 //! The stage of limits: asks the counters once a phase, for all limits together, turns their answers into the Verdict, and
 //! remembers what is to be counted when the response is known and what is to be given back at the end.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -17,7 +18,7 @@ use crate::verdict::{Action, CheckFailure, FactError, FailMode, Quota};
 #[derive(Debug, Default)]
 pub(super) struct Limiting {
     /// The limits whose checks are being asked, in the order of the step.
-    asked: SmallVec<[Asked; 2]>,
+    asked: SmallVec<[Asked; 4]>,
     /// Those that count when the response is known.
     later: SmallVec<[(u32, Question); 1]>,
     counts: SmallVec<[Count; 1]>,
@@ -77,6 +78,7 @@ impl Transaction {
                 // First of all: whatever happens behind this, it is given back.
                 self.limiting.held.extend(checked.iter().filter_map(|checked| checked.held));
                 asked.iter().zip(checked).for_each(|(asked, checked)| self.settle_limit(asked, checked));
+                self.show_tightest(&asked, checked);
             }
         }
     }
@@ -87,9 +89,6 @@ impl Transaction {
         match checked.outcome {
             Outcome::NoRoom => self.fail_limit(asked.place, FactError::State),
             _ if !asked.is_checked => {}
-            Outcome::Fits if asked.stops && asked.test == Test::Counting => {
-                self.verdict.show_quota(quota(limit, checked));
-            }
             Outcome::Fits => {}
             Outcome::Exceeds | Outcome::Mitigated => {
                 let action = action(limit, self.mode);
@@ -100,6 +99,18 @@ impl Transaction {
                     self.verdict.limit(quota(limit, checked));
                 }
             }
+        }
+    }
+
+    /// Of the limits that act and that the request counts in: the one with the least left.
+    fn show_tightest(&mut self, asked: &[Asked], checked: &[Checked]) {
+        let told = |(asked, checked): &(&Asked, &Checked)| {
+            asked.is_checked && asked.stops && asked.test == Test::Counting && checked.outcome == Outcome::Fits
+        };
+        let told = asked.iter().zip(checked).filter(told);
+        let tightest = told.min_by_key(|(_, checked)| (checked.remaining, Reverse(checked.reset_micros)));
+        if let (Some((asked, checked)), Some(zone)) = (tightest, self.inspected.zone()) {
+            self.verdict.show_quota(quota(&zone.limits.all()[asked.place as usize], checked));
         }
     }
 
@@ -160,6 +171,7 @@ fn quota(limit: &Limit, checked: &Checked) -> Quota {
         limit: Arc::clone(&limit.id),
         unit: limit.unit(),
         most: limit.most(),
+        told: limit.told.clone(),
         period_seconds: limit.period_seconds,
         remaining: checked.remaining,
         reset_seconds: seconds(checked.reset_micros),
