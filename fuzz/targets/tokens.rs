@@ -23,6 +23,7 @@ static CONFIGURATION: LazyLock<Configuration> = LazyLock::new(|| {
     Configuration {
         id: "fuzz".into(),
         recorded_as: "fuzz".into(),
+        recorded_valid: "fuzz=valid".into(),
         sources: Vec::new(),
         checks: Checks::default(),
         keys: KeySet::new(vec![key]).unwrap(),

@@ -195,7 +195,7 @@ pub struct TrafficRecord {
     pub preflight: bool,
     pub method_override: bool,
     pub form_override: Option<bool>,
-    pub tokens: Option<String>,
+    pub tokens: Option<Arc<str>>,
 }
 
 /// How the request's body was judged.

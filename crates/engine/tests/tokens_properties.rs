@@ -23,6 +23,7 @@ static CONFIGURATION: LazyLock<Configuration> = LazyLock::new(|| {
     Configuration {
         id: "any".into(),
         recorded_as: "any".into(),
+        recorded_valid: "any=valid".into(),
         sources: vec![],
         checks: Checks::default(),
         keys: KeySet::new(vec![Key::from_jwk(&jwk, secret.as_deref()).unwrap()]).unwrap(),

@@ -147,6 +147,7 @@ fn rfc_7519_section_3_1_the_token_of_joe_is_valid_until_it_expires() {
     let configuration = Configuration {
         id: "joe".into(),
         recorded_as: "joe".into(),
+        recorded_valid: "joe=valid".into(),
         sources: vec![],
         checks: Checks { issuers: vec!["joe".into()], clock_skew_seconds: 60, ..Checks::default() },
         keys: keys(hmac_key()),

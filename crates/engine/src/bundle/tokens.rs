@@ -136,9 +136,11 @@ fn configuration(
     let mut pieces = vec![raw.get().as_bytes().to_vec(), format!("{paths:?}").into_bytes()];
     pieces.extend(said);
     let pieces: Vec<_> = pieces.iter().map(Vec::as_slice).collect();
+    let recorded_as = format!("{}@{}", entry.id, &blake3::hash(raw.get().as_bytes()).to_hex()[..8]);
     Configuration {
         fingerprint: parts.inputs.cache.fingerprint(&pieces),
-        recorded_as: format!("{}@{}", entry.id, &blake3::hash(raw.get().as_bytes()).to_hex()[..8]).into(),
+        recorded_valid: format!("{recorded_as}=valid").into(),
+        recorded_as: recorded_as.into(),
         id: entry.id.into(),
         sources,
         checks: Checks {

@@ -21,6 +21,8 @@ pub struct Configuration {
     pub id: Arc<str>,
     /// How records name it: its id, and a hash of what the policy says of it.
     pub recorded_as: Box<str>,
+    /// What records hold of a request whose only token is valid: nearly all of them.
+    pub recorded_valid: Arc<str>,
     pub sources: Vec<Source>,
     pub checks: Checks,
     pub keys: KeySet,

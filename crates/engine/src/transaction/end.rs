@@ -12,6 +12,7 @@ use super::message::{BodyLength, Outcome};
 use crate::hash::SessionSource;
 use crate::observe::{OTHER_METHOD, Sample, redact_host, redact_method, redact_path};
 use crate::record::{TrafficRecord, Violation};
+use crate::tokens::{self, Configuration, Judged};
 use crate::verdict::CheckFailure;
 
 /// What is left of a transaction.
@@ -115,10 +116,17 @@ fn failure_text(failure: &CheckFailure) -> String {
 }
 
 /// What became of the tokens that something asked about: `<configuration>@<its hash>=<code>`, joined by `;`.
-fn tokens_text(seen: &Inspected) -> Option<String> {
-    let texts =
-        seen.judged_tokens().map(|(configuration, judged)| format!("{}={}", configuration.recorded_as, judged.outcome.code()));
-    texts.reduce(|all, next| format!("{all};{next}"))
+fn tokens_text(seen: &Inspected) -> Option<Arc<str>> {
+    let mut judged = seen.judged_tokens();
+    let (configuration, first) = judged.next()?;
+    let mut rest = judged.peekable();
+    if rest.peek().is_none() && matches!(first.outcome, tokens::Outcome::Valid(_)) {
+        return Some(configuration.recorded_valid.clone());
+    }
+    let text =
+        |(configuration, judged): (&Configuration, &Judged)| format!("{}={}", configuration.recorded_as, judged.outcome.code());
+    let texts: Vec<_> = std::iter::once((configuration, first)).chain(rest).map(text).collect();
+    Some(texts.join(";").into())
 }
 
 /// What the sampler's budgets are kept by: the saved operation, else method, host and the path's first segment.
