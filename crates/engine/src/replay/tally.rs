@@ -12,8 +12,9 @@ use crate::verdict::Action;
 
 /// Sessions that one set tells apart; beyond that they are counted as at least so many.
 const MAX_SESSIONS: usize = 1 << 20;
-/// The same for one rule on one operation.
+/// The same for one rule on one operation, and for all of them together.
 const MAX_SESSIONS_OF_RULE: usize = 1 << 16;
+const MAX_SESSIONS_OF_RULES: usize = 1 << 22;
 
 /// A bounded set of callers.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +79,8 @@ pub struct Tally {
     pub no_longer_blocked: u64,
     pub callers: Callers,
     pub rules: HashMap<RulePlace, RuleTally>,
+    /// Entries in the sets of all rules.
+    of_rules: usize,
     /// Records whose verdict a fact left open, by the fact.
     pub unknown_facts: HashMap<&'static str, u64>,
 }
@@ -129,7 +132,8 @@ impl Tally {
                 Certainty::Certain => {
                     tally.matched += 1;
                     tally.decided += u64::from(is_decider);
-                    tally.callers.add(caller, MAX_SESSIONS_OF_RULE);
+                    let room = MAX_SESSIONS_OF_RULES.saturating_sub(self.of_rules);
+                    self.of_rules += usize::from(tally.callers.add(caller, of_rule(&tally.callers, room)));
                     tally.examples.add(row.id, examples);
                 }
             }
@@ -160,7 +164,10 @@ impl Tally {
         self.no_longer_blocked += other.no_longer_blocked;
         self.callers.merge(&other.callers, MAX_SESSIONS);
         for (place, more) in &other.rules {
-            self.rules.entry(*place).or_default().merge(more, examples);
+            let tally = self.rules.entry(*place).or_default();
+            let (before, room) = (tally.callers.seen.len(), MAX_SESSIONS_OF_RULES.saturating_sub(self.of_rules));
+            tally.merge(more, examples, room);
+            self.of_rules += tally.callers.seen.len() - before;
         }
         for (fact, more) in &other.unknown_facts {
             *self.unknown_facts.entry(fact).or_default() += more;
@@ -203,28 +210,36 @@ impl Group {
 }
 
 impl RuleTally {
-    fn merge(&mut self, other: &Self, examples: usize) {
+    fn merge(&mut self, other: &Self, examples: usize, room: usize) {
         self.matched += other.matched;
         self.decided += other.decided;
         self.unknown += other.unknown;
-        self.callers.merge(&other.callers, MAX_SESSIONS_OF_RULE);
+        self.callers.merge(&other.callers, of_rule(&self.callers, room));
         other.examples.0.iter().for_each(|id| self.examples.add(id, examples));
     }
 }
 
+/// What the set of one rule may hold when all together have so much room left.
+fn of_rule(callers: &Callers, room: usize) -> usize {
+    MAX_SESSIONS_OF_RULE.min(callers.seen.len() + room)
+}
+
 impl Callers {
-    fn add(&mut self, caller: Option<Hash64>, at_most: usize) {
-        let Some(Hash64(caller)) = caller else { return };
+    /// Whether it is a new one that is held now.
+    fn add(&mut self, caller: Option<Hash64>, at_most: usize) -> bool {
+        let Some(Hash64(caller)) = caller else { return false };
         if self.seen.len() < at_most {
-            self.seen.insert(caller);
-        } else if !self.seen.contains(&caller) {
-            self.is_full = true;
+            return self.seen.insert(caller);
         }
+        self.is_full |= !self.seen.contains(&caller);
+        false
     }
 
     fn merge(&mut self, other: &Self, at_most: usize) {
         self.is_full |= other.is_full;
-        other.seen.iter().for_each(|caller| self.add(Some(Hash64(*caller)), at_most));
+        for caller in &other.seen {
+            self.add(Some(Hash64(*caller)), at_most);
+        }
     }
 
     /// How many; at least so many when the set was full.
@@ -239,5 +254,38 @@ impl Examples {
         if self.0.len() < at_most {
             self.0.push(id.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_of_callers_are_bounded_and_say_when_they_are_full() {
+        let mut callers = Callers::default();
+        let seen = |callers: &mut Callers, caller| callers.add(Some(Hash64(caller)), 2);
+        assert_eq!([1, 1, 2, 3].map(|caller| seen(&mut callers, caller)), [true, false, true, false]);
+        assert_eq!((callers.count(), callers.is_full), (2, true));
+        let mut other = Callers::default();
+        seen(&mut other, 2);
+        assert!(!seen(&mut other, 2) && !other.is_full, "one that is known needs no room");
+        other.merge(&callers, 8);
+        assert_eq!((other.count(), other.is_full), (2, true), "what was not held before is not known now");
+    }
+
+    #[test]
+    fn the_sets_of_all_rules_share_one_bound() {
+        let full = Callers { seen: (0..10).collect(), is_full: false };
+        assert_eq!(of_rule(&full, 0), 10);
+        assert_eq!(of_rule(&full, 5), 15);
+        assert_eq!(of_rule(&full, usize::MAX - 10), MAX_SESSIONS_OF_RULE);
+    }
+
+    #[test]
+    fn only_the_first_examples_are_kept() {
+        let mut examples = Examples::default();
+        ["a", "b", "c"].iter().for_each(|id| examples.add(id, 2));
+        assert_eq!(examples.0, ["a".into(), "b".into()]);
     }
 }
