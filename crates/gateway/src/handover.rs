@@ -52,7 +52,6 @@ pub struct HandOver {
 #[serde(deny_unknown_fields)]
 struct MitigationState {
     key: u64,
-    is_overflow: bool,
     period_seconds: u32,
     /// How long it still may not pass.
     rest_millis: u64,
@@ -60,15 +59,15 @@ struct MitigationState {
 
 impl From<Mitigation> for MitigationState {
     fn from(mitigation: Mitigation) -> Self {
-        let Mitigation { key, is_overflow, period_seconds, rest } = mitigation;
-        Self { key: key.get(), is_overflow, period_seconds, rest_millis: u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) }
+        let Mitigation { key, period_seconds, rest } = mitigation;
+        Self { key: key.get(), period_seconds, rest_millis: u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) }
     }
 }
 
 impl From<&MitigationState> for Mitigation {
     fn from(state: &MitigationState) -> Self {
         let rest = Duration::from_millis(state.rest_millis);
-        Self { key: Key::new(state.key), is_overflow: state.is_overflow, period_seconds: state.period_seconds, rest }
+        Self { key: Key::new(state.key), period_seconds: state.period_seconds, rest }
     }
 }
 
@@ -204,7 +203,7 @@ mod tests {
     fn who_is_over_a_limit_still_is_with_the_successor_for_the_rest_of_the_time() {
         let dir = TempDir::new();
         let old = prepared(&dir);
-        let one = Mitigation { key: Key::new(u64::MAX), is_overflow: false, period_seconds: 60, rest: Duration::from_secs(90) };
+        let one = Mitigation { key: Key::new(u64::MAX), period_seconds: 60, rest: Duration::from_secs(90) };
         assert!(old.counters.restore(&one, old.steady.now()));
         write(&old).unwrap();
         let new = prepared(&dir);

@@ -1,7 +1,7 @@
 //! All counters of a process, in a fixed piece of memory behind many small locks. Takes steps and the time, gives answers; no
 //! clock, no I/O. What it does when it is full: a slot whose windows are over is taken over; is there none, new keys share an
 //! overflow bucket per limit and address prefix; is there no room for a bucket either, the one that counted least is forgotten.
-//! Keys under mitigation and requests in flight are never forgotten.
+//! Keys under mitigation and requests in flight are never forgotten; a bucket is never under mitigation.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,7 +73,6 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mitigation {
     pub key: Key,
-    pub is_overflow: bool,
     pub period_seconds: u32,
     pub rest: Duration,
 }
@@ -170,11 +169,10 @@ impl Counters {
     #[must_use]
     pub fn mitigations(&self, now: Timestamp, most: usize) -> Vec<Mitigation> {
         let mut found = Vec::new();
-        for (index, shard) in self.shards.iter().enumerate() {
+        for shard in &self.shards[..OWN_SHARDS] {
             let shard = shard.lock();
             let running = shard.sets.entries().filter(|(_, entry)| entry.until > now).map(|(key, entry)| Mitigation {
                 key,
-                is_overflow: index >= OWN_SHARDS,
                 period_seconds: entry.period_seconds,
                 rest: entry.until.since(now),
             });
@@ -186,8 +184,7 @@ impl Counters {
     /// Takes a mitigation over from a process before; whether there was room for it.
     pub fn restore(&self, mitigation: &Mitigation, now: Timestamp) -> bool {
         let key = mitigation.key;
-        let area = if mitigation.is_overflow { Area::Overflow } else { Area::Own };
-        let mut shard = self.shards[area.shard(key)].lock();
+        let mut shard = self.shards[Area::Own.shard(key)].lock();
         let Some(place) = shard.sets.find(key).or_else(|| shard.sets.room(key, now)) else { return false };
         let until = now.plus(mitigation.rest);
         shard.sets.write(place, key, &Entry { until, ..Entry::new(mitigation.period_seconds) });
@@ -329,7 +326,9 @@ impl Guarded {
     fn settle(&mut self, check: &Check, seen: &Seen, found: &Found, is_stopped: bool, now: Timestamp) -> Checked {
         let Seen { outcome, mut entry, now: mut at, .. } = *seen;
         let mut held = None;
-        if outcome == Outcome::Exceeds && check.mitigation_seconds > 0 {
+        // A bucket is many keys': its excess is stopped as long as the window says so, but nobody is punished for a neighbour.
+        let is_punished = outcome == Outcome::Exceeds && check.mitigation_seconds > 0 && found.area == Area::Own;
+        if is_punished {
             entry.until = now.plus(Duration::from_secs(check.mitigation_seconds.into()));
         } else if outcome == Outcome::Fits && check.test == Test::Counting && !is_stopped {
             entry.slide = entry.slide.plus(1);
@@ -339,7 +338,7 @@ impl Guarded {
         let tally = &mut self.tally;
         tally.checks += 1;
         tally.exceeded += u64::from(matches!(outcome, Outcome::Exceeds | Outcome::Mitigated));
-        tally.mitigations += u64::from(outcome == Outcome::Exceeds && check.mitigation_seconds > 0);
+        tally.mitigations += u64::from(is_punished);
         if found.differs(&entry) {
             self.write(found, &entry, now);
         }
@@ -515,8 +514,31 @@ mod tests {
             outcome(&counters, punished, at(100));
         }
         fill(&counters, 600, 0);
-        assert!(counters.usage().tally.no_room > 0, "every slot is under mitigation");
+        let tally = counters.usage().tally;
+        assert!(tally.overflowed > 0 && tally.no_room == 0, "every own slot is under mitigation, no bucket is: {tally:?}");
         assert_eq!(outcome(&counters, punished, at(699)), Outcome::Mitigated);
+    }
+
+    #[test]
+    fn nobody_is_punished_for_a_neighbour_in_the_same_bucket() {
+        let counters = Counters::new(0);
+        fill(&counters, 600, 0);
+        let shared = |key| Check { mitigation_seconds: 600, ..check(key, 4_444, 1) };
+        assert_eq!(outcome(&counters, shared(77), at(100)), Outcome::Fits);
+        assert_eq!(outcome(&counters, shared(78), at(100)), Outcome::Exceeds);
+        assert_eq!(outcome(&counters, shared(77), at(120)), Outcome::Fits, "the window is over, and nothing lasts longer");
+    }
+
+    #[test]
+    fn only_requests_in_flight_can_leave_no_room() {
+        let counters = Counters::new(0);
+        for number in 0..30_000 {
+            let key = number << 40 | number << 8 | number >> 8;
+            let mut busy = check(key, 1 << 30 | number, 1);
+            busy.counter.period_seconds = 0;
+            decide(&counters, &[busy], at(100));
+        }
+        assert!(counters.usage().tally.no_room > 0);
     }
 
     #[test]
