@@ -119,6 +119,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "problem listen.in_use": {"listen_error": HoplonError("listen.in_use", "127.0.0.1:80 is in use", "take another")},
     "problem tokens.keys": {"key_sets": (KeySetView("default", replace(KEY_SET, error="it is down", failures=1)),)},
     "problem tokens.keys ": {"key_sets": (KeySetView("default", replace(KEY_SET, error="it is down", keys=None)),)},
+    "problem tokens.secrets": {"lost_token_secrets": 1},
     "note identity.proposed": {"proposals": (Proposal("z", "default", HEADER, 100, 0.5),)},
     "problem clock.back": {"now": NOW - timedelta(hours=1)},
 }

@@ -361,6 +361,14 @@ def check_addresses(setup: Setup) -> Iterator[Ailment]:
 
 
 def check_key_sets(setup: Setup) -> Iterator[Ailment]:
+    if setup.lost_token_secrets:
+        yield Ailment(
+            "tokens.secrets",
+            "problem",
+            f"{setup.lost_token_secrets} secrets of token keys are missing in {setup.state.token_secrets}.",
+            "No token that is signed with them is valid here: the rules that demand one act.",
+            "Restart `hoplon up`: it writes them anew. Where the installation key is gone, restore it from a backup.",
+        )
     for view in setup.key_sets:
         each = view.key_set
         if each.error is None:

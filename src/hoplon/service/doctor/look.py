@@ -33,6 +33,7 @@ from hoplon.storage.keys import key_fault
 from hoplon.storage.locks import part_holder
 from hoplon.storage.records.layout import Layout, open_segments
 from hoplon.storage.state import PARTS, StateDirectory
+from hoplon.storage.token_secrets import named_secrets, read_token_secrets
 
 CONNECT_SECONDS = 2.0
 
@@ -75,6 +76,7 @@ class Setup:
     delivery: DeliveryView = DeliveryView()  # noqa: RUF009 - frozen
     key_sets: tuple[KeySetView, ...] = ()
     proposals: tuple[Proposal, ...] = ()
+    lost_token_secrets: int = 0
     failing_rules: tuple[FailingRule, ...] = ()
 
 
@@ -110,9 +112,19 @@ def look(state: StateDirectory, settings: Settings) -> Setup:
         access=store.access,
         delivery=DeliveryView(look_at_following(state), store.late),
         key_sets=store.key_sets,
+        lost_token_secrets=_lost_token_secrets(state),
         proposals=store.proposals,
         failing_rules=look_at_failures(state, now),
     )
+
+
+def _lost_token_secrets(state: StateDirectory) -> int:
+    """How many secrets the bundle in place names that the gateway cannot read."""
+    try:
+        named = named_secrets(state, state.current.read_bytes())
+    except OSError:
+        return 0
+    return len(named - read_token_secrets(state).keys())
 
 
 @dataclass(frozen=True, slots=True)
