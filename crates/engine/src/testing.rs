@@ -1,6 +1,8 @@
 //! For tests, benches and fuzzing, here and in other crates: bundles written as JSON values and loaded as any other. Nothing here
 //! runs in production.
 
+pub mod programs;
+
 use std::collections::HashMap;
 
 use serde_json::{Value, json};

@@ -27,6 +27,11 @@ fn pathlike() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
+    fn what_holds_of_every_program_holds_of_random_ones(how in 1_u8..4, bytes in vec(any::<u8>(), 0..600)) {
+        testing::programs::check(&[&[how], &bytes[..]].concat());
+    }
+
+    #[test]
     fn normalising_twice_changes_nothing(path in pathlike(), merge_slashes: bool) {
         if let Ok(once) = normalise_path(&path, merge_slashes) {
             let twice = normalise_path(&once.path, merge_slashes).unwrap();
