@@ -80,7 +80,7 @@ fn is_override_header(name: &str) -> bool {
     let same = |known: &&str| {
         known.len() == name.len() && known.bytes().zip(name.bytes()).all(|(k, n)| k == n || k == b'-' && n == b'_')
     };
-    name.starts_with('x') && OVERRIDE_HEADERS.iter().any(|known| same(known))
+    name.starts_with('x') && OVERRIDE_HEADERS.iter().any(same)
 }
 
 fn form_use(t: &Inspected) -> BodyUse {

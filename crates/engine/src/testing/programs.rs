@@ -173,7 +173,7 @@ impl Facts for Table<'_> {
             return Fact::NotRecorded;
         }
         let mut salt = self.seed.rotate_left(place as u32 * 5);
-        if salt % 5 == 0 { Fact::Missing } else { Fact::Value(self.value(fact.fact_type, &mut salt)) }
+        if salt.is_multiple_of(5) { Fact::Missing } else { Fact::Value(self.value(fact.fact_type, &mut salt)) }
     }
 }
 
@@ -182,7 +182,7 @@ impl Table<'_> {
         *salt = salt.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let count = (*salt >> 60) as usize % 4;
         match of {
-            Type::Bool => Value::Bool(count % 2 == 0),
+            Type::Bool => Value::Bool(count.is_multiple_of(2)),
             Type::Integer => Value::Integer(i64::from((*salt >> 40) as i8)),
             Type::Ip => Value::Ip([203, 0, 113, *salt as u8].into()),
             Type::String => {
