@@ -69,6 +69,16 @@ def _matching(row: Figures) -> Iterator[Line]:
     yield Line("matching among 10,000 operations", f"{nanoseconds:.0f} ns", "≤ 300 ns", nanoseconds <= 300)
 
 
+def _limits(row: Figures) -> Iterator[Line]:
+    one, three = row["nanoseconds"], row["three_nanoseconds"]
+    yield Line(
+        "a limiter's decision, key hashed", f"{one} ns (three limits together: {three} ns)", "≤ 200 ns", one <= 200
+    )
+    bound, resident = row["bound_mebibytes"], row["resident_mebibytes"]
+    what = f"{row['keys'] // 1_000_000} million keys offered to {bound} MiB of counters"
+    yield Line(what, f"{resident:.0f} MiB resident", "bound kept", resident <= bound)
+
+
 def _guard(row: Figures) -> Iterator[Line]:
     for request in row["rows"]:
         ours, parser = request["guard_nanos"], request["httparse_nanos"]
@@ -147,6 +157,7 @@ _JUDGES: dict[str, Callable[[Figures], Iterator[Line]]] = {
     "latency": _latency,
     "memory": _memory,
     "matching": _matching,
+    "limits": _limits,
     "guard": _guard,
     "swaps": _swaps,
     "records": _records,

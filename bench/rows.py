@@ -307,6 +307,32 @@ def parse_engine_bench(output: str) -> Figures:
     return {"nanoseconds": int(found.group(1)), "output": output.splitlines()}
 
 
+def limits(arena: Arena) -> Figures:
+    """Nanoseconds of a limiter's decision, and ten million keys offered to its bound: the engine's own benchmark."""
+    del arena
+    # fmt: off
+    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine",
+               "--bench", "limits"]
+    # fmt: on
+    return parse_limits_bench(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def parse_limits_bench(output: str) -> Figures:
+    """Reads what the benchmark of limits prints; its lines are kept for whoever wants the other figures."""
+    decision = re.search(r"key hashed, +1000 sessions: +(\d+) ns; three limits together: +(\d+) ns", output)
+    bound = re.search(r"(\d+) keys offered to (\d+) MiB: .* ([0-9.]+) MiB resident more", output)
+    if decision is None or bound is None:
+        raise ValueError(f"the benchmark of limits gave no figures: {output!r}")
+    return {
+        "nanoseconds": int(decision[1]),
+        "three_nanoseconds": int(decision[2]),
+        "keys": int(bound[1]),
+        "bound_mebibytes": int(bound[2]),
+        "resident_mebibytes": float(bound[3]),
+        "output": output.splitlines(),
+    }
+
+
 def guard(arena: Arena) -> Figures:
     """Nanoseconds that the strict scanner of HTTP/1 adds to a request: its own benchmark, on the proxy's core."""
     del arena
@@ -355,6 +381,7 @@ ROWS = {
     "swaps": swaps,
     "records": records,
     "matching": matching,
+    "limits": limits,
     "guard": guard,
     "sql": sql,
     "replay": replay,

@@ -1,6 +1,7 @@
 //! The status listener: `/metrics`, `/healthz`, `/readyz` on an address, a thread and a runtime of its own, so that it answers
 //! when the serving threads are busy and until everything else has ended.
 
+pub mod crowding;
 pub mod file;
 pub mod report;
 

@@ -69,7 +69,7 @@ fn a_blocked_request_never_reaches_the_upstream_and_keeps_its_connection() {
 #[test]
 fn a_rule_answers_in_its_own_words_with_the_requests_id_and_for_the_page_that_asked() {
     let upstream = Upstream::fixed(OK);
-    let mut setup = Setup::new(zone(&[upstream.address]));
+    let setup = Setup::new(zone(&[upstream.address]));
     let mut own = rule("request_head", "hoplon.method_override", "http.method_override", "open");
     own["response"] = json!({"status": 418, "content_type": "text/html; charset=utf-8", "content": "<p>ask plainly</p>"});
     let gateway = setup.rules(&[own]).start();

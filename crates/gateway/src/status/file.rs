@@ -4,8 +4,9 @@
 use std::fs;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::crowding::Crowding;
 use super::report::Status;
 use crate::background::Background;
 use crate::files;
@@ -23,7 +24,11 @@ pub const ALERT: &str = "status_file_failing";
 pub fn start(shared: Arc<Shared>) -> io::Result<Background> {
     write(&shared);
     let bell = shared.status.clone();
-    Background::start("hoplon-status-file", INTERVAL, bell, move || write(&shared))
+    let mut crowding = Crowding::default();
+    Background::start("hoplon-status-file", INTERVAL, bell, move || {
+        crowding.look(&shared, Instant::now());
+        write(&shared);
+    })
 }
 
 /// Writes the file now, unless it is the successor's by now. A failure is reported once, and as an alert.
