@@ -4,7 +4,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::limits::Counters;
@@ -51,7 +51,8 @@ struct Kept {
 /// What limits have counted, and the time they go by.
 #[derive(Default)]
 pub struct Limits {
-    counters: Counters,
+    /// Tens of megabytes, taken when the first request comes to a zone that has limits.
+    counters: OnceLock<Counters>,
     steady: SteadyClock,
 }
 
@@ -59,17 +60,30 @@ impl Limits {
     /// Answers what the engine asks of the counters, until it asks something else. `head` is the request's, where the step came from
     /// it; without `now` it is now.
     pub fn answer(&self, step: Step, transaction: &mut Transaction, head: Option<&HeaderMap>, now: Option<Timestamp>) -> Step {
-        self.counters.answer(step, transaction, head, now.unwrap_or_else(|| self.steady.now()))
+        match self.counters(transaction) {
+            Some(counters) => counters.answer(step, transaction, head, now.unwrap_or_else(|| self.steady.now())),
+            None => step,
+        }
     }
 
     /// Counts what the response made countable.
     pub fn count_response(&self, transaction: &mut Transaction, now: Option<Timestamp>) {
-        self.counters.count_response(transaction, now.unwrap_or_else(|| self.steady.now()));
+        if let Some(counters) = self.counters(transaction) {
+            counters.count_response(transaction, now.unwrap_or_else(|| self.steady.now()));
+        }
     }
 
     /// Gives back what ends with the request.
     pub fn end(&self, transaction: &mut Transaction, went_upstream: bool) {
-        self.counters.end(transaction, went_upstream);
+        if let Some(counters) = self.counters(transaction) {
+            counters.end(transaction, went_upstream);
+        }
+    }
+
+    /// None where nothing is limited: then the engine asks nothing.
+    fn counters(&self, transaction: &Transaction) -> Option<&Counters> {
+        let has_limits = transaction.zone().is_some_and(|zone| !zone.limits().all().is_empty());
+        has_limits.then(|| self.counters.get_or_init(Counters::default))
     }
 }
 
@@ -289,7 +303,7 @@ impl Engine {
 
     /// The same engine with counters of its own: what is only explained is not counted.
     fn apart(&self) -> Self {
-        let limits = Limits { counters: Counters::new(0), steady: SteadyClock::default() };
+        let limits = Limits { counters: Counters::new(0).into(), steady: SteadyClock::default() };
         let kept = Kept { limits: limits.into(), ..self.kept.clone() };
         Self { bundle: Arc::clone(&self.bundle), has_bundle: self.has_bundle, keys: self.keys.clone(), kept }
     }

@@ -90,7 +90,7 @@ class Loaded:
         self.mode = cast("Mode", word)
 
 
-NO_BUNDLE = Engine.without_bundle().bundle
+NO_BUNDLE = "0" * 64
 """The hash that an engine without a bundle says."""
 
 
