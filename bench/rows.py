@@ -134,8 +134,8 @@ def token_rates(arena: Arena) -> Figures:
             with starters[name](arena.folder, arena.upstream_port) as started:
                 tokens.check_refusal(started.port, TARGET, case.signed.token)
                 closed_loop(started.port, TARGET, 1, headers=sent)
-                burst = all_answered(closed_loop(started.port, TARGET, arena.seconds, headers=sent))
-            figures.setdefault(case.name, {}).setdefault(name, []).append(burst._asdict())
+                burst = _costed_burst(started, arena.seconds, sent)
+            figures.setdefault(case.name, {}).setdefault(name, []).append(burst)
     return figures
 
 
