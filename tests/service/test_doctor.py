@@ -32,6 +32,7 @@ from hoplon.settings.load import load_settings
 from hoplon.storage.bundles import write_mode
 from hoplon.storage.locks import holding_part
 from hoplon.storage.state import StateDirectory
+from hoplon.tokens.model import TokenRule, TokensPolicy
 from support.decided import Decided, write_decided
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -228,3 +229,14 @@ def test_rules_that_could_not_be_checked_are_counted_from_the_records(workspace:
         FailingRule("xml", "over_limit", "open", 2),
         FailingRule("a:b", "encoded", "closed", 1),
     )
+
+
+@pytest.mark.parametrize("fallthrough", ["none", "log", "block"])
+@pytest.mark.parametrize("action", ["log", "block"])
+def test_what_matches_no_operation_comes_under_no_token_rule(healthy: Setup, fallthrough: str, action: Any) -> None:
+    ((version, policy),) = healthy.zones
+    rule = TokenRule(id="a", title="a", expression="", action=action)
+    operations = replace(policy.features["operations"], fallthrough=fallthrough)
+    features = {**policy.features, "operations": operations, "tokens": TokensPolicy(rules=(rule,))}
+    found = codes(replace(healthy, zones=((version, replace(policy, features=features)),)))
+    assert found == (["note tokens.fallthrough"] if action == "block" and fallthrough != "block" else [])

@@ -15,10 +15,14 @@ from hoplon.model.page import page_of
 from hoplon.service import token_rules as service
 from hoplon.service.token_preview import PreviewFilter, find_operation, preview
 from hoplon.service.token_rules import Position, RuleEdit, RuleFilter
-from hoplon.tokens.model import MAX_RULES, Action, TokenRule
+from hoplon.tokens.model import Action, TokenRule
 from hoplon.tokens.selection import STATES, State
 
-MAX_SELECTED = 10_000
+MAX_SELECTORS = 10
+MAX_SELECTED = 1_000
+"""Lists of a selector, and hosts or operations of each."""
+MAX_BULK = 100
+"""Rules of one request."""
 
 
 class IncludeBody(Lenient):
@@ -36,8 +40,8 @@ class ExcludeBody(Lenient):
 class SelectorBody(Lenient):
     """Which operations a rule is about; without hosts: all."""
 
-    include: Annotated[list[IncludeBody], Field(max_length=MAX_SELECTED)] | None = None
-    exclude: Annotated[list[ExcludeBody], Field(max_length=MAX_SELECTED)] | None = None
+    include: Annotated[list[IncludeBody], Field(max_length=MAX_SELECTORS)] | None = None
+    exclude: Annotated[list[ExcludeBody], Field(max_length=MAX_SELECTORS)] | None = None
 
     def members(self) -> dict[str, Any]:
         """As members of a `TokenRule`."""
@@ -195,7 +199,7 @@ def create_rule(request: ApiRequest) -> Answer:
 
 @described(
     "Makes token rules, all or none.",
-    body=Annotated[list[RuleBody], Field(max_length=MAX_RULES)],
+    body=Annotated[list[RuleBody], Field(max_length=MAX_BULK)],
     result=list[RuleForm],
     is_versioned=True,
 )
@@ -222,7 +226,7 @@ def edit_rule(request: ApiRequest) -> Answer:
 
 @described(
     "Changes token rules and moves them, one after the other, all or none.",
-    body=Annotated[list[BulkEditBody], Field(max_length=MAX_RULES)],
+    body=Annotated[list[BulkEditBody], Field(max_length=MAX_BULK)],
     result=list[RuleForm],
     is_versioned=True,
 )

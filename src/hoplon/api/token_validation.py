@@ -16,7 +16,7 @@ from hoplon.service import token_validation as service
 from hoplon.service.token_validation import Changed, ShownConfiguration
 from hoplon.tokens.keys import Note
 
-MAX_SENT_KEYS = 1_000
+MAX_SENT_KEYS = 100
 """Keys of one request; which of them are of use is another bound."""
 
 Jwk = Annotated[dict[str, Any], Field(json_schema_extra={"example": {"kty": "RSA", "kid": "1", "n": "…", "e": "AQAB"}})]

@@ -112,6 +112,13 @@ class TokensPolicy:
         return tuple(each.id for each in self.configurations)
 
     @property
+    def blocks(self) -> bool:
+        """Whether some rule or condition that is on blocks."""
+        acting = [each.action for each in self.rules if each.enabled]
+        acting += [each.action for each in self.authorization if each.enabled]
+        return "block" in acting
+
+    @property
     def secrets(self) -> frozenset[str]:
         """The ids of every secret that it names."""
         return frozenset[str]().union(*(each.secrets for each in self.configurations))

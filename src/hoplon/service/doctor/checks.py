@@ -388,6 +388,21 @@ def check_key_sets(setup: Setup) -> Iterator[Ailment]:
         )
 
 
+def check_token_rules(setup: Setup) -> Iterator[Ailment]:
+    """Token rules are about saved operations: what matches none comes under `operations.fallthrough` alone."""
+    for version, policy in setup.zones:
+        fallthrough = policy.features["operations"].fallthrough
+        if fallthrough != "block" and policy.features["tokens"].blocks:
+            becomes = "only logged" if fallthrough == "log" else "let through"
+            yield Ailment(
+                "tokens.fallthrough",
+                "note",
+                f"Zone {version.zone_name} blocks by token rules; what matches no operation is {becomes}.",
+                "They are about saved operations: a path that is not saved is reached without any token.",
+                'Save all operations, then set `operations.fallthrough = "block"` (`hoplon replay` shows what that does).',
+            )
+
+
 def check_identity(setup: Setup) -> Iterator[Ailment]:
     for each in setup.proposals:
         yield Ailment(
@@ -417,6 +432,7 @@ CHECKS: tuple[Callable[[Setup], Iterator[Ailment]], ...] = (
     check_zones,
     check_upstreams,
     check_key_sets,
+    check_token_rules,
     check_identity,
     check_records,
     check_rules,
