@@ -399,7 +399,7 @@ def check_token_rules(setup: Setup) -> Iterator[Ailment]:
                 "note",
                 f"Zone {version.zone_name} blocks by token rules; what matches no operation is {becomes}.",
                 "They are about saved operations: a path that is not saved is reached without any token.",
-                'Save all operations, then set `operations.fallthrough = "block"` (`hoplon replay` shows what that does).',
+                'Save all operations, then set `operations.fallthrough = "block"`; `hoplon replay` shows the effect.',
             )
 
 
