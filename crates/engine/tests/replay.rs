@@ -556,6 +556,39 @@ proptest! {
     }
 }
 
+/// A body beyond the zone's limit makes a check fail itself; whether the body was read that far, records do not say of its content.
+#[test]
+fn what_may_have_failed_closed_is_not_said_to_pass() {
+    let mut zone = testing::zone(ZONE_ID, &[]);
+    zone["inspection_limit_bytes"] = 20.into();
+    let policy = |limits: &[Value]| {
+        let text = BundleText::default().with(&zone, &testing::operations_part(&[]), &json!({"rules": []}));
+        Arc::new(text.limited_by(limits).load().unwrap())
+    };
+    let mut limit = testing::limit("limit-0", 5);
+    limit["when"] = json!({"nodes": [["fact", "ssl"]]});
+    limit["count_when"] = json!({"nodes": [["fact", "http.request.body.raw"], ["str", "a"], ["contains", 0, 1]]});
+    limit["action"] = "log".into();
+    limit["fail"] = "closed".into();
+    let asked = Exchanged {
+        method: "POST",
+        scheme: Scheme::Http,
+        version: HttpVersion::Http11,
+        host: "api.example.com",
+        target: "/".into(),
+        headers: Vec::new(),
+        client: 1,
+        body: b"more than thirty bytes are in this body",
+        announced: true,
+        status: 200,
+        media_type: None,
+        times: [0, 0, 0],
+    };
+    let new = policy(&[limit]);
+    assert_eq!(live(&new, std::slice::from_ref(&asked))[0].action, Action::Log, "it is not checked, but it failed to be counted");
+    assert_eq!(replayed(&new, &live(&policy(&[]), &[asked])), [Replayed::Unknown]);
+}
+
 fn is_written_down_whole(asked: &Exchanged) -> bool {
     let is_plain =
         ["@", "sk_live", "eyJ", "jsession", "aaaa", "token", "reset", "//"].iter().all(|odd| !asked.target.contains(odd));

@@ -30,7 +30,7 @@ impl Asking {
         match self {
             Self::Nothing => false,
             Self::Failed(certainty) => *certainty == Certainty::Possible,
-            Self::This(asked) => asked.key.key.is_none() || asked.checked == Some(Certainty::Possible),
+            Self::This(asked) => asked.key.key.is_none() || [asked.checked, asked.counted].contains(&Some(Certainty::Possible)),
         }
     }
 }
