@@ -466,6 +466,13 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_set_back_an_hour_keeps_what_was_counted_and_it_slides_out_in_the_new_time() {
+        let counters = Counters::new(0);
+        let seen = [13_600, 13_600, 10_000, 10_009, 10_020].map(|seconds| outcome(&counters, check(5, 1, 1), at(seconds)));
+        assert_eq!(seen, [Outcome::Fits, Outcome::Exceeds, Outcome::Exceeds, Outcome::Exceeds, Outcome::Fits]);
+    }
+
+    #[test]
     fn a_clock_set_back_an_hour_prolongs_no_mitigation() {
         let counters = Counters::new(0);
         let punished = Check { mitigation_seconds: 60, ..check(5, 1, 1) };
