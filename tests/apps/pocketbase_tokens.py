@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ class Walk:
     def __init__(self, place: Place, gateway: Gateway) -> None:
         self.place, self.gateway = place, gateway
         self.checks: list[Check] = []
+        self.identified_since = ""
 
     def hoplon(self, *arguments: str, document: str | None = None) -> str:
         """A command of Hoplon on this installation; gives what it printed."""
@@ -126,6 +128,8 @@ class Walk:
     async def identify(self, ids: Mapping[str, str], exported: str) -> None:
         """Under the identifiers each user is one verified session, and the superuser is none."""
         self.apply(policy(ids, exported, "log"))
+        # What came before was told apart by other identifiers: a replay could not know whose it is under these.
+        self.identified_since = datetime.now(UTC).isoformat()
         await self.drive()
         verified = self.verified()
         self.check("two sessions by claim, one for each user", len(verified) == len(USERS), verified)
@@ -136,7 +140,8 @@ class Walk:
 
     def replay(self, ids: Mapping[str, str], exported: str) -> None:
         """What the limit would have blocked is what is above it, of both users, and nothing is guessed."""
-        report = json.loads(self.hoplon("replay", "--policy", "-", "--json", document=policy(ids, exported, "block")))
+        command = ("replay", "--policy", "-", "--since", self.identified_since, "--json")
+        report = json.loads(self.hoplon(*command, document=policy(ids, exported, "block")))
         blocked = report["would"]["block"]
         self.check("a replay blocks what is above the limit", blocked > 0, report["would"])
         self.check("of two sessions", report["sessions"]["block"] == len(USERS), report["sessions"])
