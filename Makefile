@@ -110,6 +110,11 @@ test-python: build-dev
 	$(call say,pytest)
 	@pytest --quiet
 
+.PHONY: h2spec
+h2spec: build-dev ## HTTP/2 conformance: every case of h2spec (needs Go the first time)
+	@[ -x .cache/go/bin/h2spec ] || GOBIN=$(CURDIR)/.cache/go/bin go install github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
+	@pytest --quiet tests/gateway/test_h2spec.py
+
 .PHONY: eval
 eval: build-dev ## The property suites in full; `make test` runs a seeded part
 	$(call say,property suites: all of them)
