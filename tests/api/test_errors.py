@@ -13,6 +13,7 @@ from hoplon.errors import HoplonError, Problem
 
 NEVER_OVER_HTTP = (
     "backup.",
+    "bundle.missing",
     "credential.",
     "delivery.",
     "jwks.",
@@ -20,12 +21,16 @@ NEVER_OVER_HTTP = (
     "listen.",
     "output.",
     "part.",
+    "policy.unconfirmed",
+    "request_file.",
     "restart.",
     "server.",
+    "shield.",
     "state.own_policy",
     "tls.",
     "token.ambiguous",
     "up.",
+    "zone.unserved",
 )
 """Raised at the command line or in a gateway that follows; `delivery.busy` is the API's own."""
 

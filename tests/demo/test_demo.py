@@ -47,7 +47,7 @@ def test_the_demo_shows_the_block_and_ends_with_nothing_left_running(tmp_path: P
     done = run_demo("--state", str(state))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "\x1b" not in done.stdout + done.stderr, "no control codes in a pipe"
-    assert [line.split()[0] for line in done.stdout.splitlines() if re.match(r"\d  ", line)] == list("1234567")
+    assert [line.split()[0] for line in done.stdout.splitlines() if re.match(r"\d  ", line)] == list("12345678")
     assert re.search(r"POST +/carts/\{var1\}/items ", done.stdout)
     assert re.search(r"/debug/state +200 x \d+ +403 x \d+", done.stdout)
     assert "action" in done.stdout

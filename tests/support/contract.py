@@ -71,7 +71,9 @@ class Contract:
     def _judge(self, operation: Json, exchange: Exchange) -> Iterator[str]:
         described = _described(operation["responses"], exchange.status)
         if described is None:
-            yield f"{exchange}: the status is not described"
+            # Of a few routes (the deletion of a ruleset's version) the document describes no failure at all.
+            if exchange.status < 400 or any(key[0] in "45d" for key in operation["responses"]):
+                yield f"{exchange}: the status is not described"
             return
         content = self._resolved(described).get("content", {})
         kind = exchange.content_type.partition(";")[0].strip()
