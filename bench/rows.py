@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bench import control_plane, tokens
@@ -90,17 +91,12 @@ def verdict(arena: Arena) -> Figures:
 
 def _verdict_nanos(state: Path, variant: Variant) -> Figures:
     write_state(state, "http://127.0.0.1:9", variant.options, 0, 0)
-    # fmt: off
-    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine",
-               "--bench", "verdict"]
-    # fmt: on
     [authorization] = variant.headers
     told = {
         "HOPLON_BENCH_BUNDLES": str(state / "bundles"),
         "HOPLON_BENCH_AUTHORIZATION": authorization.partition(" ")[2],
     }
-    output = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **told}).stdout
-    found: Figures = json.loads(output)
+    found: Figures = json.loads(_own_benchmark("engine", "verdict", told))
     return found
 
 
@@ -289,14 +285,20 @@ def records(arena: Arena) -> Figures:
     }
 
 
-def matching(arena: Arena) -> Figures:
-    """Nanoseconds to match one request among 10,000 operations: the engine's own benchmark, on the proxy's core."""
-    del arena
+def _own_benchmark(crate: str, name: str, told: Mapping[str, str] = MappingProxyType({})) -> str:
+    """What a benchmark of ours in Rust prints, run on the proxy's core; `told`: what its environment says more."""
     # fmt: off
-    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine",
-               "--bench", "engine"]
+    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", f"hoplon-{crate}",
+               "--bench", name]
     # fmt: on
-    return parse_engine_bench(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    environment = {**os.environ, **told}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+
+
+def matching(arena: Arena) -> Figures:
+    """Nanoseconds to match one request among 10,000 operations."""
+    del arena
+    return parse_engine_bench(_own_benchmark("engine", "engine"))
 
 
 def parse_engine_bench(output: str) -> Figures:
@@ -308,24 +310,22 @@ def parse_engine_bench(output: str) -> Figures:
 
 
 def limits(arena: Arena) -> Figures:
-    """Nanoseconds of a limiter's decision, and ten million keys offered to its bound: the engine's own benchmark."""
+    """Nanoseconds of a limiter's decision, and ten million keys offered to its bound."""
     del arena
-    # fmt: off
-    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-engine",
-               "--bench", "limits"]
-    # fmt: on
-    return parse_limits_bench(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return parse_limits_bench(_own_benchmark("engine", "limits"))
 
 
 def parse_limits_bench(output: str) -> Figures:
     """Reads what the benchmark of limits prints; its lines are kept for whoever wants the other figures."""
     decision = re.search(r"key hashed, +1000 sessions: +(\d+) ns; three limits together: +(\d+) ns", output)
+    crowd = re.search(r"key hashed, +1000000 sessions: +(\d+) ns", output)
     bound = re.search(r"(\d+) keys offered to (\d+) MiB: .* ([0-9.]+) MiB resident more", output)
-    if decision is None or bound is None:
+    if decision is None or crowd is None or bound is None:
         raise ValueError(f"the benchmark of limits gave no figures: {output!r}")
     return {
         "nanoseconds": int(decision[1]),
         "three_nanoseconds": int(decision[2]),
+        "crowd_nanoseconds": int(crowd[1]),
         "keys": int(bound[1]),
         "bound_mebibytes": int(bound[2]),
         "resident_mebibytes": float(bound[3]),
@@ -333,14 +333,26 @@ def parse_limits_bench(output: str) -> Figures:
     }
 
 
-def guard(arena: Arena) -> Figures:
-    """Nanoseconds that the strict scanner of HTTP/1 adds to a request: its own benchmark, on the proxy's core."""
+def rules(arena: Arena) -> Figures:
+    """Nanoseconds that rules add to a request: a hundred realistic ones, and such that are heavy on expressions."""
     del arena
-    # fmt: off
-    command = ["taskset", "-c", str(PROXY_CORE), "cargo", "bench", "--quiet", "--locked", "-p", "hoplon-gateway",
-               "--bench", "h1_guard"]
-    # fmt: on
-    return {"rows": json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)}
+    return parse_rules_bench(_own_benchmark("engine", "rules"))
+
+
+def parse_rules_bench(output: str) -> Figures:
+    """Reads what the benchmark of rules prints; its lines are kept for whoever wants the other figures."""
+    realistic = re.search(r"100 realistic rules, none matching: +(\d+) ns", output)
+    heavy = re.search(r"100 rules heavy on regular expressions: +(\d+) ns", output)
+    if realistic is None or heavy is None:
+        raise ValueError(f"the benchmark of rules gave no figures: {output!r}")
+    figures = {"realistic_nanoseconds": int(realistic[1]), "heavy_nanoseconds": int(heavy[1])}
+    return {**figures, "output": output.splitlines()}
+
+
+def guard(arena: Arena) -> Figures:
+    """Nanoseconds that the strict scanner of HTTP/1 adds to a request."""
+    del arena
+    return {"rows": json.loads(_own_benchmark("gateway", "h1_guard"))}
 
 
 def sql(arena: Arena) -> Figures:
@@ -382,6 +394,7 @@ ROWS = {
     "records": records,
     "matching": matching,
     "limits": limits,
+    "rules": rules,
     "guard": guard,
     "sql": sql,
     "replay": replay,
