@@ -1,5 +1,5 @@
 //! A table of counters in a fixed piece of memory: sets of 16 slots, a key may stand in one of two sets. Nothing grows and nothing
-//! is moved: a slot is taken over when what it held is over. The memory becomes resident as it is written to. Knows no limits.
+//! is moved: a slot is taken over when what it held is over. The memory is taken with the first key, all of it. Knows no limits.
 
 use crate::limits::key::Key;
 use crate::limits::slide::Slide;
@@ -65,6 +65,7 @@ impl Place {
 /// See the module.
 #[derive(Debug)]
 pub struct Sets {
+    /// Empty until something is written: an allocator may make all of it resident at once (huge pages).
     words: Box<[u64]>,
     sets: usize,
     used: usize,
@@ -74,9 +75,7 @@ impl Sets {
     /// As many sets as fit, at least one.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        let sets = (bytes / SET_BYTES).max(1);
-        // Zeroed by the system when a page is first touched.
-        Self { words: vec![0; sets * SET_WORDS].into(), sets, used: 0 }
+        Self { words: Box::default(), sets: (bytes / SET_BYTES).max(1), used: 0 }
     }
 
     /// Slots that hold something, over or not.
@@ -91,10 +90,10 @@ impl Sets {
         self.sets * WAYS
     }
 
-    /// Bytes of the slots.
+    /// Bytes of the slots, taken or not yet.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.words.len() * 8
+        self.sets * SET_BYTES
     }
 
     /// Where this key stands.
@@ -102,7 +101,7 @@ impl Sets {
     pub fn find(&self, key: Key) -> Option<Place> {
         self.sets_of(key).into_iter().find_map(|set| {
             let first = set * SET_WORDS;
-            let way = self.words[first..first + WAYS].iter().position(|word| *word == key.get());
+            let way = self.words.get(first..first + WAYS)?.iter().position(|word| *word == key.get());
             way.map(|way| Place { set, way })
         })
     }
@@ -126,20 +125,28 @@ impl Sets {
     /// Whose slot that is; 0: nobody's.
     #[must_use]
     pub fn owner(&self, place: Place) -> u64 {
-        self.words[place.key()]
+        self.word(place.key())
+    }
+
+    /// As long as nothing was written, everything is 0.
+    fn word(&self, index: usize) -> u64 {
+        self.words.get(index).copied().unwrap_or(0)
     }
 
     /// What stands there.
     #[must_use]
     pub fn read(&self, place: Place) -> Entry {
         let at = place.state();
-        let (until, counts, windows) = (self.words[at], self.words[at + 1], self.words[at + 2]);
+        let (until, counts, windows) = (self.word(at), self.word(at + 1), self.word(at + 2));
         let slide = Slide { window: windows as u32, previous: counts as u32, current: (counts >> 32) as u32 };
         Entry { slide, period_seconds: (windows >> 32) as u32, until: Timestamp::from_micros(until as i64) }
     }
 
     /// Writes what stands there from now on.
     pub fn write(&mut self, place: Place, key: Key, entry: &Entry) {
+        if self.words.is_empty() {
+            self.words = vec![0; self.sets * SET_WORDS].into();
+        }
         let slide = entry.slide;
         self.used += usize::from(self.words[place.key()] == 0);
         self.words[place.key()] = key.get();
@@ -151,7 +158,8 @@ impl Sets {
 
     /// Every key with what stands under it.
     pub fn entries(&self) -> impl Iterator<Item = (Key, Entry)> {
-        let places = (0..self.sets).flat_map(ways).filter(|place| self.words[place.key()] != 0);
+        let taken = self.words.len() / SET_WORDS;
+        let places = (0..taken).flat_map(ways).filter(|place| self.words[place.key()] != 0);
         places.map(|place| (Key::new(self.words[place.key()]), self.read(place)))
     }
 
@@ -163,7 +171,7 @@ impl Sets {
 
     /// How many slots of a set can be taken over, and one of them.
     fn room_in(&self, set: usize, now: Timestamp) -> (usize, Option<Place>) {
-        let can_be_taken = |place: &Place| self.words[place.key()] == 0 || self.read(*place).is_over(now);
+        let can_be_taken = |place: &Place| self.word(place.key()) == 0 || self.read(*place).is_over(now);
         let mut free = ways(set).filter(can_be_taken);
         let first = free.next();
         (usize::from(first.is_some()) + free.count(), first)
@@ -195,7 +203,11 @@ mod tests {
             until: at(4_000_000_000),
         };
         let key = Key::new(0xdead_beef_dead_beef);
-        assert_eq!(sets.find(key), None);
+        assert_eq!(
+            (sets.find(key), sets.entries().count(), sets.words.len()),
+            (None, 0, 0),
+            "nothing is taken before it is needed"
+        );
         sets.write(sets.room(key, at(0)).unwrap(), key, &entry);
         assert_eq!(sets.read(sets.find(key).unwrap()), entry);
         assert_eq!(sets.entries().collect::<Vec<_>>(), [(key, entry)]);
