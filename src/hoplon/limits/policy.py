@@ -19,7 +19,7 @@ from hoplon.rules.compile import Compiled as Program
 from hoplon.rules.describe import describe_rules
 from hoplon.rules.dialects import COUNTING, LIMITS
 from hoplon.rules.entries import running
-from hoplon.rules.faults import header_faults, rule_faults, ruleset_faults
+from hoplon.rules.faults import rule_faults, ruleset_problems
 from hoplon.rules.programs import condition, condition_faults, names_anything, naming_faults, value
 from hoplon.rules.table import MAX_RULES, RulesetTable, RuleTable, read_rule, write_rule, write_ruleset
 
@@ -72,13 +72,7 @@ class LimitsFeature:
         return write_rule("limits", rule) | _write_rate(rule.rate or Rate())
 
     def check(self, policy: RulesetPolicy, zone: ZonePolicy) -> list[Problem]:
-        problems = [
-            replace(problem, path=f"{self.path}[{index}]{problem.path}")
-            for index, rule in enumerate(policy.rules)
-            for problem in self.rule_faults(rule)
-        ]
-        problems += [replace(each, path=f"{self.path}{each.path}") for each in ruleset_faults(policy.rules)]
-        return problems + [replace(each, path=f"{self.name}.{each.path}") for each in header_faults(policy)]
+        return ruleset_problems(policy, self.name, self.path, self.rule_faults)
 
     def rule_faults(self, rule: Rule) -> Iterator[Problem]:
         """What is wrong with one limit by itself, relative to it."""

@@ -1,7 +1,8 @@
 """What can be wrong with a rule by itself, as Problems with paths relative to it (`.response.content`)."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from hoplon.errors import Problem
 from hoplon.model.rules import OwnResponse, Rule, RulesetPolicy, Skip, is_rule_id
@@ -97,6 +98,20 @@ def header_faults(policy: RulesetPolicy) -> Iterator[Problem]:
         yield Problem("name", f"has 1 to {MAX_NAME} characters")
     if len(policy.description) > MAX_DESCRIPTION:
         yield Problem("description", f"has at most {MAX_DESCRIPTION} characters")
+
+
+def ruleset_problems(
+    policy: RulesetPolicy, table: str, path: str, faults: Callable[[Rule], Iterator[Problem]]
+) -> list[Problem]:
+    """Everything wrong with a whole ruleset, placed in the document: `table` is its table there, `path` the list of its
+    rules, `faults` what its kind of rule can have wrong."""
+    problems = [
+        replace(problem, path=f"{path}[{index}]{problem.path}")
+        for index, rule in enumerate(policy.rules)
+        for problem in faults(rule)
+    ]
+    problems += [replace(each, path=f"{path}{each.path}") for each in ruleset_faults(policy.rules)]
+    return problems + [replace(each, path=f"{table}.{each.path}") for each in header_faults(policy)]
 
 
 def operation_index(saved: Sequence[Saved]) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from hoplon.rules.around import Around
 from hoplon.rules.describe import describe_rules
 from hoplon.rules.dialects import CUSTOM
 from hoplon.rules.entries import running
-from hoplon.rules.faults import header_faults, rule_faults, ruleset_faults, skip_faults, skipped_stages
+from hoplon.rules.faults import rule_faults, ruleset_problems, skip_faults, skipped_stages
 from hoplon.rules.programs import condition, condition_faults, names_anything, naming_faults
 from hoplon.rules.table import (
     CustomRuleTable,
@@ -60,13 +60,7 @@ class RulesFeature:
         return table if rule.skip is None else {**table, "skip": write_skip(rule.skip, refs)}
 
     def check(self, policy: RulesetPolicy, zone: ZonePolicy) -> list[Problem]:
-        problems = [
-            replace(problem, path=f"{self.path}[{index}]{problem.path}")
-            for index, rule in enumerate(policy.rules)
-            for problem in self.rule_faults(rule)
-        ]
-        problems += [replace(each, path=f"{self.path}{each.path}") for each in ruleset_faults(policy.rules)]
-        return problems + [replace(each, path=f"{self.name}.{each.path}") for each in header_faults(policy)]
+        return ruleset_problems(policy, self.name, self.path, self.rule_faults)
 
     def rule_faults(self, rule: Rule) -> Iterator[Problem]:
         """What is wrong with one rule by itself, relative to it."""
