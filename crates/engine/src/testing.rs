@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 
 use crate::bundle::{Bundle, BundleHash, LoadErrors, TokenInputs};
+use crate::record::TrafficRecord;
+use crate::replay::RecordRow;
 
 /// The id of [`zone`].
 pub const ZONE_ID: &str = "0123456789abcdef0123456789abcdef";
@@ -149,5 +151,40 @@ pub fn limit(id: &str, requests: u32) -> Value {
 fn push(list: &mut Value, entry: Value) {
     if let Value::Array(list) = list {
         list.push(entry);
+    }
+}
+
+/// A record as it is read back from storage, under this id.
+#[must_use]
+pub fn row<'r>(record: &'r TrafficRecord, id: &'r str) -> RecordRow<'r> {
+    RecordRow {
+        id,
+        time: record.time,
+        zone: &record.zone,
+        gateway: "one",
+        method: &record.method,
+        scheme: record.scheme,
+        http_version: record.http_version,
+        host: &record.host,
+        host_known: record.host_known,
+        path: &record.path,
+        path_anomalies: &record.path_anomalies,
+        session: record.session,
+        session_source: Some(record.session_source),
+        session_policy: record.session_policy.as_deref(),
+        client: Some(record.client),
+        upstream_status: record.upstream_status,
+        upstream: record.upstream,
+        upstream_us: record.upstream_us,
+        duration_us: record.duration_us,
+        action: Some(record.action),
+        request_bytes: record.request_bytes,
+        request_complete: Some(record.request_complete),
+        request_content_type: record.request_content_type.as_deref(),
+        response_content_type: record.response_content_type.as_deref(),
+        preflight: Some(record.preflight),
+        method_override: Some(record.method_override),
+        form_override: record.form_override,
+        tokens: record.tokens.as_deref(),
     }
 }

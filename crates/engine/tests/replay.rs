@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::limits::{Count, Counters, Held};
-use engine::replay::{RecordRow, Replay, Replayed, RuleIndex};
-use engine::testing::{self, BundleText, ZONE_ID};
+use engine::replay::{Replay, Replayed, RuleIndex};
+use engine::testing::{self, BundleText, ZONE_ID, row};
 use engine::{
     Action, BodyLength, Bundle, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, ResponseHead, Scheme, Step,
     Surroundings, Timestamp, TrafficRecord, Transaction,
@@ -464,39 +464,6 @@ fn replayed(bundle: &Arc<Bundle>, records: &[TrafficRecord]) -> Vec<Replayed> {
     let judged: u64 = tally.would.groups().iter().map(|group| group.records).sum();
     assert_eq!(judged + tally.refused + tally.elsewhere, tally.records);
     found
-}
-
-fn row<'r>(record: &'r TrafficRecord, id: &'r str) -> RecordRow<'r> {
-    RecordRow {
-        id,
-        time: record.time,
-        zone: &record.zone,
-        gateway: "one",
-        method: &record.method,
-        scheme: record.scheme,
-        http_version: record.http_version,
-        host: &record.host,
-        host_known: record.host_known,
-        path: &record.path,
-        path_anomalies: &record.path_anomalies,
-        session: record.session,
-        session_source: Some(record.session_source),
-        session_policy: record.session_policy.as_deref(),
-        client: Some(record.client),
-        upstream_status: record.upstream_status,
-        upstream: record.upstream,
-        upstream_us: record.upstream_us,
-        duration_us: record.duration_us,
-        action: Some(record.action),
-        request_bytes: record.request_bytes,
-        request_complete: Some(record.request_complete),
-        request_content_type: record.request_content_type.as_deref(),
-        response_content_type: record.response_content_type.as_deref(),
-        preflight: Some(record.preflight),
-        method_override: Some(record.method_override),
-        form_override: record.form_override,
-        tokens: record.tokens.as_deref(),
-    }
 }
 
 /// The rule of an index.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use engine::bundle::TokenInputs;
-use engine::replay::{RecordRow, Replay};
-use engine::testing::BundleText;
+use engine::replay::Replay;
+use engine::testing::{BundleText, row};
 use engine::tokens::{Secrets, TokenCache};
 use engine::{
     BodyLength, Ended, HttpVersion, Keys, Mode, Outcome, RequestHead, RequestId, Scheme, Surroundings, Timestamp, TrafficRecord,
@@ -441,40 +441,6 @@ fn rules_read_claims_of_verified_tokens_only() {
         assert_eq!(decided(&nodes, ""), "allow", "{nodes}");
     }
     assert_eq!(decided(&first("http.request.jwt.claims.jti", text("")), &token()), "allow", "the token has no `jti`");
-}
-
-/// What a record tells replay, of what these tests ask.
-fn row<'r>(record: &'r TrafficRecord, id: &'r str) -> RecordRow<'r> {
-    RecordRow {
-        id,
-        time: record.time,
-        zone: &record.zone,
-        gateway: "one",
-        method: &record.method,
-        scheme: record.scheme,
-        http_version: record.http_version,
-        host: &record.host,
-        host_known: record.host_known,
-        path: &record.path,
-        path_anomalies: &record.path_anomalies,
-        session: record.session,
-        session_source: Some(record.session_source),
-        session_policy: record.session_policy.as_deref(),
-        client: Some(record.client),
-        upstream: None,
-        upstream_us: None,
-        duration_us: 0,
-        upstream_status: Some(200),
-        action: Some(record.action),
-        request_bytes: 0,
-        request_complete: Some(true),
-        request_content_type: None,
-        response_content_type: None,
-        preflight: Some(false),
-        method_override: Some(false),
-        form_override: None,
-        tokens: record.tokens.as_deref(),
-    }
 }
 
 #[test]
